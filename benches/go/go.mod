@@ -1,0 +1,3 @@
+module sudog-bench
+
+go 1.27

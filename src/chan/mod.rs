@@ -1,0 +1,44 @@
+//! Channels: how goroutines, and threads, hand each other values.
+//!
+//! A channel has a buffer of a fixed size ([`bounded`]), none at all (`bounded(0)`: a rendezvous, where
+//! a send returns when the value was taken), or one without limit ([`unbounded`]). Both ends can be
+//! cloned; every value goes to one receiver. The names are those of crossbeam-channel 0.5, and a
+//! program written for it goes on working.
+//!
+//! **Blocking.** `send` and `recv` block the goroutine, or the thread when called from a plain thread;
+//! one channel may have both at its ends at once. `try_send` and `try_recv` never block.
+//!
+//! **Order.** Values arrive in the order in which they were sent. Those who wait are served first
+//! come, first served, and a newcomer does not overtake them.
+//!
+//! **Closing.** A channel is closed by [`close`](Sender::close) on either end, by the drop of its last
+//! sender, or by the drop of its last receiver. After it sends fail and give their value back, those
+//! that wait too; what was buffered still arrives, and then `recv` fails. Only the drop of the last
+//! receiver discards what is buffered: nobody could ever receive it.
+//!
+//! # Examples
+//! ```
+//! use sudog::chan;
+//!
+//! sudog::run(|| {
+//!     let (tx, rx) = chan::bounded(8);
+//!     for worker in 0..3 {
+//!         let tx = tx.clone();
+//!         sudog::go!(move || tx.send(worker * worker).unwrap());
+//!     }
+//!     drop(tx);
+//!     assert_eq!(rx.iter().sum::<i32>(), 5);
+//! });
+//! ```
+
+mod ends;
+mod error;
+mod iter;
+mod raw;
+
+pub use ends::{Receiver, Sender, bounded, never, unbounded};
+pub use error::{
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
+    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
+};
+pub use iter::{IntoIter, Iter, TryIter};

@@ -1,0 +1,258 @@
+//! How the runtime is set up: `Config`, and the environment, which comes before it.
+//!
+//! | variable | key | default |
+//! |---|---|---|
+//! | `SUDOG_MAXPROCS`, else `GOMAXPROCS` | `max_procs` | the CPUs this process may use |
+//! | `SUDOG_STACK` | `stack_size` | 256 KiB, 1 MiB in debug builds |
+//! | `SUDOG_PANIC` | `on_panic` | `isolate` |
+//! | | `max_threads` | 10,000 |
+//! | `SUDOG_DEBUG=guard=mprotect` | | the best guard pages the kernel has |
+//!
+//! A bad value in the environment is a warning that names the variable, and then the default; a bad
+//! value in the program is a panic where it was written.
+#![forbid(unsafe_code)]
+
+use super::stack::{self, CLASSES};
+use crate::sys::{os, write_stderr};
+use std::fmt;
+
+/// What to do when a goroutine panics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnPanic {
+    /// Ends that goroutine only; `join` gives the panic to whoever asks.
+    #[default]
+    Isolate,
+    /// Ends the process with code 2, as Go does, when nobody can join the goroutine any more.
+    Exit,
+}
+
+/// The runtime was already started, so it cannot be configured any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyStarted;
+
+impl fmt::Display for AlreadyStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the runtime was already started")
+    }
+}
+
+impl std::error::Error for AlreadyStarted {}
+
+/// Settings for the runtime, to be installed before its first use.
+///
+/// What the environment says comes before what stands here: see the [module](super) for the
+/// variables.
+///
+/// # Examples
+/// ```
+/// use sudog::runtime::{self, Config};
+///
+/// Config::new().max_procs(2).install().unwrap();
+/// # if std::env::var_os("SUDOG_MAXPROCS").is_none() && std::env::var_os("GOMAXPROCS").is_none() {
+/// assert_eq!(runtime::max_procs(), 2);
+/// # }
+/// assert!(Config::new().install().is_err());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    max_procs: Option<usize>,
+    stack_size: Option<usize>,
+    on_panic: Option<OnPanic>,
+    max_threads: Option<usize>,
+}
+
+/// The most Ps there can be.
+const MAX_PROCS: usize = 4096;
+
+impl Config {
+    /// Makes a configuration with all defaults.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Sets how many goroutines run at once.
+    ///
+    /// # Panics
+    /// If `n` is 0 or above 4096.
+    #[track_caller]
+    pub fn max_procs(mut self, n: usize) -> Config {
+        assert!((1..=MAX_PROCS).contains(&n), "max_procs must be 1 to {MAX_PROCS}, not {n}");
+        self.max_procs = Some(n);
+        self
+    }
+
+    /// Sets the size of a goroutine's stack in bytes, rounded up to 64 KiB, 256 KiB, 1 MiB or 8 MiB.
+    ///
+    /// Part of it, 16 KiB on x86-64, is the guard. Memory is used as the stack is touched, page by
+    /// page, so a larger stack costs address space and little else.
+    ///
+    /// # Panics
+    /// If `bytes` is 0 or above 8 MiB.
+    #[track_caller]
+    pub fn stack_size(mut self, bytes: usize) -> Config {
+        if let Err(message) = check_stack_size(bytes) {
+            panic!("{message}");
+        }
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Sets what happens when a goroutine panics.
+    pub fn on_panic(mut self, on_panic: OnPanic) -> Config {
+        self.on_panic = Some(on_panic);
+        self
+    }
+
+    /// Sets how many threads the runtime makes at most; goroutines that block their threads wait for
+    /// each other beyond that.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn max_threads(mut self, n: usize) -> Config {
+        assert!(n > 0, "max_threads must be at least 1");
+        self.max_threads = Some(n);
+        self
+    }
+
+    /// Starts the runtime with these settings.
+    ///
+    /// # Errors
+    /// [`AlreadyStarted`] if the runtime was used before; then nothing changes.
+    pub fn install(self) -> Result<(), AlreadyStarted> {
+        let mut was_started = true;
+        super::start_with(|| {
+            was_started = false;
+            self.into_settings()
+        });
+        if was_started { Err(AlreadyStarted) } else { Ok(()) }
+    }
+
+    fn into_settings(self) -> Settings {
+        let default = Settings::default();
+        Settings {
+            max_procs: self.max_procs.unwrap_or(default.max_procs),
+            stack_class: self.stack_size.and_then(stack::class_of).unwrap_or(default.stack_class),
+            on_panic: self.on_panic.unwrap_or(default.on_panic),
+            max_threads: self.max_threads.unwrap_or(default.max_threads),
+            mprotect_guards: default.mprotect_guards,
+        }
+    }
+
+    /// Starts the runtime with these settings, or checks that they are those of the one that runs.
+    ///
+    /// # Panics
+    /// If it runs with others.
+    pub(crate) fn install_or_check(self) {
+        if self.clone().install().is_ok() {
+            return;
+        }
+        let running = super::settings();
+        // The environment may have overruled a key, here as well as at the start.
+        let asked = self.clone().into_settings().with_environment();
+        let differ = |key: &str, given: bool, is_same: bool| {
+            assert!(
+                is_same || !given,
+                "the runtime was already started with another {key}; one runtime serves the process"
+            );
+        };
+        differ("max_procs", self.max_procs.is_some(), running.max_procs == asked.max_procs);
+        differ("stack_size", self.stack_size.is_some(), running.stack_class == asked.stack_class);
+        differ("on_panic", self.on_panic.is_some(), running.on_panic == asked.on_panic);
+        differ("max_threads", self.max_threads.is_some(), running.max_threads == asked.max_threads);
+    }
+}
+
+/// Says what is wrong with a stack size, if something is.
+pub(crate) fn check_stack_size(bytes: usize) -> Result<u8, String> {
+    let largest = CLASSES[usize::from(stack::LARGEST)];
+    match stack::class_of(bytes) {
+        Some(class) if bytes > 0 => Ok(class),
+        _ => Err(format!("a stack size must be 1 to {largest} bytes, not {bytes}")),
+    }
+}
+
+/// Settings with all questions answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) max_procs: usize,
+    pub(crate) stack_class: u8,
+    pub(crate) on_panic: OnPanic,
+    pub(crate) max_threads: usize,
+    pub(crate) mprotect_guards: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            max_procs: os::cpu_count().min(MAX_PROCS),
+            stack_class: stack::class_of(stack::DEFAULT_SIZE).unwrap_or(stack::LARGEST),
+            on_panic: OnPanic::Isolate,
+            max_threads: 10_000,
+            mprotect_guards: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The same, but for what the environment says.
+    pub(crate) fn with_environment(mut self) -> Settings {
+        let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into());
+        self.overrule(env, |warning| write_stderr(&format!("sudog: {warning}\n")));
+        self
+    }
+
+    fn overrule(&mut self, env: impl Fn(&str) -> Option<String>, mut warn: impl FnMut(String)) {
+        let mut read = |name: &str, wants: &str, take: &mut dyn FnMut(&str) -> bool| {
+            let value: Option<String> = env(name).filter(|value| !value.is_empty());
+            match value {
+                Some(value) if take(&value) => true,
+                Some(value) => {
+                    warn(format!("{name}={value} is ignored: it must be {wants}"));
+                    false
+                }
+                None => false,
+            }
+        };
+        let mut max_procs = |value: &str| {
+            let parsed = value.parse().ok().filter(|n| (1..=MAX_PROCS).contains(n));
+            parsed.map(|n| self.max_procs = n).is_some()
+        };
+        let wants = format!("a number from 1 to {MAX_PROCS}");
+        let _ = read("SUDOG_MAXPROCS", &wants, &mut max_procs)
+            || read("GOMAXPROCS", &wants, &mut max_procs);
+        read("SUDOG_STACK", "a size up to 8M, in bytes or with K or M", &mut |value| {
+            let class = parse_size(value).and_then(|bytes| check_stack_size(bytes).ok());
+            class.map(|class| self.stack_class = class).is_some()
+        });
+        read("SUDOG_PANIC", "isolate or exit", &mut |value| {
+            let on_panic = match value {
+                "isolate" => Some(OnPanic::Isolate),
+                "exit" => Some(OnPanic::Exit),
+                _ => None,
+            };
+            on_panic.map(|on_panic| self.on_panic = on_panic).is_some()
+        });
+        read("SUDOG_DEBUG", "guard=mprotect or guard=install", &mut |value| {
+            let forced = match value {
+                "guard=mprotect" => Some(true),
+                "guard=install" => Some(false),
+                _ => None,
+            };
+            forced.map(|forced| self.mprotect_guards = forced).is_some()
+        });
+    }
+}
+
+/// A number of bytes: digits, and K or M for a factor of 1024 or 1024 squared.
+fn parse_size(text: &str) -> Option<usize> {
+    let (digits, factor) = match text.as_bytes().last()? {
+        b'k' | b'K' => (&text[..text.len() - 1], 1 << 10),
+        b'm' | b'M' => (&text[..text.len() - 1], 1 << 20),
+        _ => (text, 1),
+    };
+    digits.parse::<usize>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+//! G: a goroutine's record. Go's `g`.
+//!
+//! 1. Records lie in slabs that are never unmapped and are used again, so a [`GRef`] may be kept
+//!    and looked at for ever, and all goroutines can be listed without a registry.
+//! 2. A record holds no result and no closure, only where to start; a goroutine that has not run
+//!    yet has no stack either.
+//! 3. Plain cells belong to the present owner (see the table in `status.rs`). What others may read
+//!    at any time, to list goroutines, is atomic.
+//! 4. G names neither M nor P.
+
+use super::claim::Claim;
+use super::coro::Stack;
+use super::name::{Name, StaticName};
+use super::status::Status;
+use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::sys::lock::Lock;
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr;
+
+/// Where a goroutine begins: a function and the one word it is given.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) run: unsafe fn(*mut ()),
+    pub(crate) data: *mut (),
+}
+
+/// Why a goroutine waits, in Go's words where Go has some.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum WaitReason {
+    None,
+    ChanReceive,
+    ChanSend,
+    ChanReceiveNever,
+    WaitGroup,
+    Join,
+    Scope,
+    WaitIdle,
+}
+
+impl WaitReason {
+    const ALL: [WaitReason; 8] = [
+        WaitReason::None,
+        WaitReason::ChanReceive,
+        WaitReason::ChanSend,
+        WaitReason::ChanReceiveNever,
+        WaitReason::WaitGroup,
+        WaitReason::Join,
+        WaitReason::Scope,
+        WaitReason::WaitIdle,
+    ];
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            WaitReason::None => "waiting",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::ChanReceiveNever => "chan receive (nil chan)",
+            WaitReason::WaitGroup => "sync.WaitGroup.Wait",
+            WaitReason::Join => "join",
+            WaitReason::Scope => "scope",
+            WaitReason::WaitIdle => "wait_idle",
+        }
+    }
+}
+
+/// A goroutine's record; one to two cache lines, the first of which is all a switch needs.
+#[repr(align(128))]
+pub(crate) struct G {
+    pub(crate) status: Status,
+    reason: AtomicU8,
+    /// The size class of the stack it asks for.
+    pub(crate) stack_class: Cell<u8>,
+    /// Levels of `blocking` it is in.
+    pub(crate) blocking_depth: Cell<u8>,
+    /// The number of the M that must run it, or 0: no other thread will do (a park while unwinding).
+    pub(crate) locked_m: Cell<u32>,
+    /// The number of the M that ran it last.
+    pub(crate) last_m: Cell<u32>,
+    next: Cell<Option<GRef>>,
+    /// Bound at first run, given back at the end.
+    pub(crate) stack: Cell<Option<Stack>>,
+    /// Taken at first run.
+    pub(crate) entry: Cell<Option<Entry>>,
+    pub(crate) claim: Claim,
+    id: AtomicU64,
+    name: AtomicPtr<StaticName>,
+    spawned_at: AtomicPtr<Location<'static>>,
+    waits_at: AtomicPtr<Location<'static>>,
+    waits_since_ms: AtomicU32,
+}
+
+const _: () = assert!(size_of::<G>() <= 128, "a G outgrew its two cache lines");
+
+/// A pointer to a G; see invariant 1.
+#[derive(Clone, Copy)]
+pub(crate) struct GRef(&'static G);
+
+// SAFETY: the cells of a G are touched by its present owner only, and ownership passes through
+// queues and commits, which release and acquire; what any thread may read is atomic (invariant 3).
+unsafe impl Sync for G {}
+
+impl std::ops::Deref for GRef {
+    type Target = G;
+    #[inline]
+    fn deref(&self) -> &G {
+        self.0
+    }
+}
+
+impl PartialEq for GRef {
+    fn eq(&self, other: &GRef) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl GRef {
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *mut G {
+        ptr::from_ref(self.0).cast_mut()
+    }
+
+    /// The word that says who ends this goroutine's wait.
+    pub(crate) fn claim_ref(self) -> &'static Claim {
+        &self.0.claim
+    }
+
+    /// Takes a pointer of `as_ptr` back.
+    ///
+    /// # Safety
+    /// `pointer` came from [`GRef::as_ptr`].
+    #[inline]
+    pub(crate) unsafe fn from_ptr(pointer: *mut G) -> GRef {
+        // SAFETY: our caller's pointer is one to a record, and records live for ever.
+        GRef(unsafe { &*pointer })
+    }
+}
+
+/// Who a goroutine is, as `spawn` hands it in.
+pub(crate) struct Identity {
+    pub(crate) id: u64,
+    pub(crate) name: Option<Name>,
+    pub(crate) spawned_at: &'static Location<'static>,
+}
+
+impl G {
+    fn new() -> G {
+        G {
+            status: Status::new(),
+            reason: AtomicU8::new(WaitReason::None as u8),
+            stack_class: Cell::new(0),
+            blocking_depth: Cell::new(0),
+            locked_m: Cell::new(0),
+            last_m: Cell::new(0),
+            next: Cell::new(None),
+            stack: Cell::new(None),
+            entry: Cell::new(None),
+            claim: Claim::new(),
+            id: AtomicU64::new(0),
+            name: AtomicPtr::new(ptr::null_mut()),
+            spawned_at: AtomicPtr::new(ptr::null_mut()),
+            waits_at: AtomicPtr::new(ptr::null_mut()),
+            waits_since_ms: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_identity(&self, identity: Identity) {
+        let Identity { id, name, spawned_at } = identity;
+        let name = name.map_or(ptr::null_mut(), Name::into_raw);
+        self.id.store(id, Ordering::Relaxed);
+        self.name.store(name, Ordering::Release);
+        self.spawned_at.store(ptr::from_ref(spawned_at).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Drops the name of a goroutine that has ended.
+    pub(crate) fn forget_name(&self) {
+        // SAFETY: `set_identity` left the count of a name here, and we take the pointer out.
+        let Some(name) = (unsafe { Name::from_raw(self.name.load(Ordering::Relaxed)) }) else { return };
+        // Listings read names under NAMES; a literal they may read for ever.
+        let _names = name.is_shared().then(|| NAMES.lock());
+        self.name.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// Notes why and where the goroutine is about to wait, for listings.
+    #[inline]
+    pub(crate) fn set_wait(&self, reason: WaitReason, at: &'static Location<'static>, now_ms: u32) {
+        self.reason.store(reason as u8, Ordering::Relaxed);
+        self.waits_at.store(ptr::from_ref(at).cast_mut(), Ordering::Relaxed);
+        self.waits_since_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reason(&self) -> WaitReason {
+        WaitReason::ALL[usize::from(self.reason.load(Ordering::Relaxed))]
+    }
+
+    pub(crate) fn waits_since_ms(&self) -> u32 {
+        self.waits_since_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn waits_at(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: the pointer is null or came from a `&'static Location` in `set_wait`.
+        unsafe { self.waits_at.load(Ordering::Relaxed).as_ref() }
+    }
+
+    pub(crate) fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: the pointer is null or came from a `&'static Location` in `set_identity`.
+        unsafe { self.spawned_at.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// The name, if it has one.
+    ///
+    /// # Safety
+    /// The caller is this goroutine itself, or holds [`NAMES`].
+    pub(crate) unsafe fn name(&self) -> Option<Name> {
+        // SAFETY: the goroutine itself outlives its name, and `forget_name` drops one that is not a
+        // literal under NAMES only. The count stays with the record: we drop a clone's.
+        let kept = unsafe { Name::from_raw(self.name.load(Ordering::Acquire)) };
+        let kept = std::mem::ManuallyDrop::new(kept);
+        (*kept).clone()
+    }
+}
+
+/// Held while the text of a name that was allocated is forgotten, and while names are listed.
+pub(crate) static NAMES: Lock<()> = Lock::new(());
+
+/// All slabs ever made; see invariant 1.
+static SLABS: Lock<Vec<&'static [G]>> = Lock::new(Vec::new());
+
+const SLAB_LEN: usize = 256;
+
+/// Makes a slab of dead records.
+pub(crate) fn new_slab() -> GList {
+    let slab: &'static [G] = Vec::leak((0..SLAB_LEN).map(|_| G::new()).collect());
+    SLABS.lock().push(slab);
+    let mut list = GList::new();
+    for g in slab {
+        list.push_back(GRef(g));
+    }
+    list
+}
+
+/// Every record there is, dead ones too.
+pub(crate) fn all() -> Vec<GRef> {
+    SLABS.lock().iter().flat_map(|slab| slab.iter().map(GRef)).collect()
+}
+
+/// A queue of goroutines, linked through the records themselves: a G is in at most one.
+pub(crate) struct GList {
+    head: Option<GRef>,
+    tail: Option<GRef>,
+    len: usize,
+}
+
+impl GList {
+    pub(crate) const fn new() -> GList {
+        GList { head: None, tail: None, len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn push_back(&mut self, g: GRef) {
+        g.next.set(None);
+        match self.tail {
+            Some(tail) => tail.next.set(Some(g)),
+            None => self.head = Some(g),
+        }
+        self.tail = Some(g);
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn push_front(&mut self, g: GRef) {
+        g.next.set(self.head);
+        if self.head.is_none() {
+            self.tail = Some(g);
+        }
+        self.head = Some(g);
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<GRef> {
+        let g = self.head?;
+        self.head = g.next.take();
+        if self.head.is_none() {
+            self.tail = None;
+        }
+        self.len -= 1;
+        Some(g)
+    }
+
+    /// Appends all of `other`.
+    pub(crate) fn append(&mut self, other: GList) {
+        match (self.tail, other.head) {
+            (_, None) => return,
+            (None, _) => *self = other,
+            (Some(tail), head) => {
+                tail.next.set(head);
+                self.tail = other.tail;
+                self.len += other.len;
+            }
+        }
+    }
+
+    /// Takes the first `count` off, or all there are.
+    pub(crate) fn take_front(&mut self, count: usize) -> GList {
+        let mut taken = GList::new();
+        while taken.len < count
+            && let Some(g) = self.pop_front()
+        {
+            taken.push_back(g);
+        }
+        taken
+    }
+}

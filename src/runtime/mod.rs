@@ -1,0 +1,119 @@
+//! The runtime: Go's G, M and P. And the gate, through which everything above it comes.
+//!
+//! **The three nouns.** A *G* is a goroutine: a stack and a place on it. An *M* is a thread. A *P* is
+//! the right to run goroutines, with the queue and the caches that go with it; there are as many as
+//! goroutines may run at once. An M that has a P takes Gs from the P's queue and runs them; one
+//! without a P sleeps, or sits in a call that blocks the thread.
+//!
+//! **Why P is apart from M.** With one queue for all, every spawn and every wake takes the same lock.
+//! With a queue for each thread, a thread that blocks in a system call takes its queue down with it,
+//! and hands its goroutines over one by one. With P apart, the queue, the warm stacks and the free
+//! records change threads by one swap of one word.
+//!
+//! **A goroutine's life.** Spawned into its P's `runnext`, without a stack. Taken by an M, which binds
+//! a stack and runs it there. It *parks*: control goes back to the M's stack first, and only there the
+//! last step of the operation (unlocking the channel) makes it findable; so nobody can run it before
+//! its context is saved. Whoever ends its wait *readies* it, into `runnext` of its own P: it runs as
+//! soon as the waker parks, with its value in the cache. It ends; the stack goes back to the P.
+//!
+//! **What is rejected.** Goroutine-to-goroutine switches (scheduler code on goroutine stacks would
+//! meet stale thread-locals); waking a thread for every readied goroutine (that costs a hundred
+//! times a switch); moving stacks (Rust has pointers into them); stopping goroutines by signals (any
+//! instruction could then be a park, also those inside `malloc`).
+//!
+//! **The gate.** Nothing above this file sees the scheduler: `mod sched` is private. What is here:
+//! [`enter`], [`enter_blocking`] and the [`Token`] they give, with `waiter`, `park` and `ready`;
+//! [`Sudog`], [`WaitQ`] and [`Commit`] to park with; [`spawn`], [`blocking`], [`yield_now`].
+
+pub(crate) mod claim;
+mod config;
+mod coro;
+pub(crate) mod g;
+mod m;
+pub(crate) mod name;
+mod p;
+pub(crate) mod parker;
+mod pword;
+mod runq;
+mod sched;
+pub(crate) mod stack;
+mod status;
+pub(crate) mod sudog;
+pub(crate) mod waiter;
+
+pub use config::{AlreadyStarted, Config, OnPanic};
+pub(crate) use config::check_stack_size;
+pub(crate) use coro::Commit;
+pub(crate) use g::{Entry, Identity, WaitReason};
+pub(crate) use name::Name;
+#[doc(hidden)]
+pub use name::StaticName;
+pub(crate) use sched::blocking::blocking;
+pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
+pub(crate) use sched::park::{Token, current_g, enter, enter_blocking, yield_now};
+pub(crate) use sched::spawn::{next_id, spawn};
+pub(crate) use sudog::{Sudog, WaitQ};
+pub(crate) use waiter::{Kind, Waiter};
+
+use std::time::Duration;
+
+/// Starts the scheduler unless it runs; `settings` is asked only if it does not.
+fn start_with(settings: impl FnOnce() -> config::Settings) {
+    sched::start(settings);
+}
+
+/// The settings the scheduler was started with; starts it if need be.
+pub(crate) fn settings() -> &'static config::Settings {
+    &sched::sched().settings
+}
+
+/// Every goroutine with what it does, as text.
+pub(crate) fn list() -> String {
+    let mut text = String::new();
+    sched::deadlock::list(&mut text);
+    text
+}
+
+/// Returns how many goroutines can run at once: the number of Ps.
+///
+/// Starts the runtime if it was not used before. See [`Config`] for where the number comes from.
+///
+/// # Examples
+/// ```
+/// assert!(sudog::runtime::max_procs() >= 1);
+/// ```
+pub fn max_procs() -> usize {
+    sched::sched().ps.len()
+}
+
+/// Returns how many goroutines there are: spawned and not yet ended.
+///
+/// While goroutines start and end the number is out of date when you read it, and may be off by as
+/// many as changed meanwhile.
+///
+/// # Examples
+/// ```
+/// sudog::run(|| assert_eq!(sudog::runtime::num_goroutines(), 1));
+/// ```
+pub fn num_goroutines() -> usize {
+    sched::spawn::live()
+}
+
+/// Waits until no goroutine is left, but not longer than `timeout`; true if none is.
+///
+/// Goroutines that themselves wait here do not count. Blocks the goroutine, or the thread on a plain
+/// thread. The answer may come up to 10 ms after the last goroutine has ended: this is for tests and
+/// for shutting down, not for synchronising; [`WaitGroup`](crate::sync::WaitGroup) is.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// sudog::go!(|| println!("done"));
+/// assert!(sudog::runtime::wait_idle(Duration::from_secs(10)));
+/// ```
+#[track_caller]
+pub fn wait_idle(timeout: Duration) -> bool {
+    let at = std::panic::Location::caller();
+    sched::started().is_none_or(|sched| sched.sysmon.wait_idle(timeout, at))
+}

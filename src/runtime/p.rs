@@ -1,0 +1,85 @@
+//! P: a processor, the right to run goroutines. Go's `p`.
+//!
+//! There are as many as goroutines may run at once. An M needs one to run goroutine code through the
+//! scheduler; it carries what such an M wants for itself alone: a run queue, warm stacks, dead
+//! records, numbers.
+//!
+//! 1. The word says who owns the P (pword.rs). Everything marked *owner* is touched by the owning M
+//!    only, inside the gate; the word's swaps carry it from owner to owner.
+//! 2. Ps are never freed.
+
+use super::coro::StackList;
+use super::g::GList;
+use super::pword::{PWord, Word};
+use super::runq::RunQ;
+use super::stack::CLASSES;
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::cell::{Cell, UnsafeCell};
+
+#[repr(align(128))]
+pub(crate) struct P {
+    pub(crate) word: PWord,
+    /// Set by sysmon when the time slice is over; polled by blocking operations.
+    pub(crate) preempt: AtomicBool,
+    pub(crate) id: u32,
+    /// *Owner.* Whether a goroutine waits in `runnext` that no idle M was woken for, and since when.
+    pub(crate) debt: Cell<Debt>,
+    /// Counts time slices; written by the owner, watched by sysmon.
+    pub(crate) tick: AtomicU32,
+    pub(crate) runq: RunQ,
+    /// Goroutines spawned here less those that ended here; written by the owner, added up by all.
+    pub(crate) live: AtomicU64,
+    /// *Owner.*
+    pub(crate) owned: UnsafeCell<Owned>,
+}
+
+/// See `sched/park.rs`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Debt {
+    /// Nothing is owed.
+    None,
+    /// The operation that left the debt is still going on.
+    New,
+    /// It went on without parking; the next such operation looks at the clock.
+    Old,
+    /// Outstanding since this time (ns).
+    Since(u64),
+}
+
+/// What only the owner uses.
+pub(crate) struct Owned {
+    pub(crate) stacks: [StackList; CLASSES.len()],
+    pub(crate) dead: GList,
+    pub(crate) next_id: u64,
+    pub(crate) end_id: u64,
+}
+
+// SAFETY: the cells are the owner's (invariant 1); the rest is atomic or `Sync`.
+unsafe impl Sync for P {}
+
+impl P {
+    pub(crate) fn new(id: u32, word: Word) -> P {
+        P {
+            word: PWord::new(word),
+            preempt: AtomicBool::new(false),
+            id,
+            debt: Cell::new(Debt::None),
+            tick: AtomicU32::new(0),
+            runq: RunQ::new(),
+            live: AtomicU64::new(0),
+            owned: UnsafeCell::new(Owned {
+                stacks: [const { StackList::new() }; CLASSES.len()],
+                dead: GList::new(),
+                next_id: 0,
+                end_id: 0,
+            }),
+        }
+    }
+
+    /// Adds to the count of live goroutines. Owner only, hence no read-modify-write.
+    #[inline]
+    pub(crate) fn add_live(&self, change: i64) {
+        let live = self.live.load(Ordering::Relaxed);
+        self.live.store(live.wrapping_add_signed(change), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,95 @@
+//! Listing goroutines, and saying that none can go on. Go's `checkdead` and `goroutineheader`.
+//!
+//! A deadlock is reported when no M is awake, no deadline is outstanding, and every thread of the
+//! process is ours or waits in one of our operations without a time limit. A thread that does
+//! anything else may yet send a value, so its mere existence forbids the report: it is never a false
+//! alarm. For the same reason it is made only under `#[sudog::main]`, which waits for goroutine 1.
+
+use super::{park, sched, spawn};
+use crate::runtime::g::{self, G, NAMES};
+use crate::runtime::parker::PARKED_FOR_EVER;
+use crate::runtime::stack;
+use crate::runtime::status::State;
+use crate::sys;
+use crate::sys::atomic::{AtomicBool, Ordering};
+use crate::sys::os;
+use std::fmt::Write;
+
+/// Set by `#[sudog::main]`.
+pub(crate) static REPORT: AtomicBool = AtomicBool::new(false);
+
+/// Ends the process if no goroutine can ever run again. Called by sysmon once all Ms have slept for
+/// a while; `own_threads` are the Ms' threads.
+pub(crate) fn check(own_threads: usize) {
+    if !is_dead(own_threads) {
+        return;
+    }
+    let waiting = spawn::waiting_for_stacks();
+    let mut text = String::new();
+    if waiting > 0 {
+        let _ = writeln!(
+            text,
+            "fatal error: {waiting} goroutines wait for a stack and all {} stacks are held by \
+             goroutines that wait",
+            stack::made()
+        );
+    } else {
+        text.push_str("fatal error: all goroutines are asleep - deadlock!\n");
+    }
+    list(&mut text);
+    sys::write_stderr(&text);
+    os::exit_at_once(2);
+}
+
+fn is_dead(own_threads: usize) -> bool {
+    let sched = sched();
+    let is_asked = REPORT.load(Ordering::Relaxed) || spawn::waiting_for_stacks() > 0;
+    if !is_asked || spawn::live() == 0 || sched.timers.first().is_some() {
+        return false;
+    }
+    // One for sysmon. Read before the last look at the Ms: a thread that ends meanwhile was there.
+    let accounted = own_threads + 1 + PARKED_FOR_EVER.load(Ordering::SeqCst);
+    os::thread_count() == Some(accounted)
+        && sched.global.is_empty()
+        && sched.idle.lock().all_asleep()
+}
+
+/// Writes every goroutine there is, in the order of their numbers, as Go's traceback does.
+pub(crate) fn list(text: &mut String) {
+    let _names = NAMES.lock();
+    let now = park::NOW_MS.load(Ordering::Relaxed);
+    let mut all = g::all();
+    all.retain(|g| g.status.get() != State::Dead);
+    all.sort_by_key(|g| g.id());
+    for g in all {
+        describe(&g, now, text);
+    }
+}
+
+fn describe(g: &G, now_ms: u32, text: &mut String) {
+    let _ = write!(text, "\ngoroutine {}", g.id());
+    // SAFETY: our caller holds NAMES.
+    if let Some(name) = unsafe { g.name() } {
+        let _ = write!(text, " '{}'", name.text());
+    }
+    let status = g.status.get();
+    let state = match status {
+        State::Waiting => g.reason().text(),
+        State::Runnable => "runnable",
+        State::Running => "running",
+        State::Dead => "dead",
+    };
+    let _ = write!(text, " [{state}");
+    let minutes = now_ms.wrapping_sub(g.waits_since_ms()) / 60_000;
+    if status == State::Waiting && minutes >= 1 {
+        let _ = write!(text, ", {minutes} minutes");
+    }
+    text.push_str("]:\n");
+    if let (State::Waiting, Some(place)) = (status, g.waits_at()) {
+        let _ = writeln!(text, "\twaits at {place}");
+    }
+    if let Some(place) = g.spawned_at() {
+        let _ = writeln!(text, "\tspawned at {place}");
+    }
+}
+

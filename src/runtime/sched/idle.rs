@@ -1,0 +1,239 @@
+//! How Ms and Ps go to sleep and are woken. Go's `wakep`, `startm`, `stopm`.
+//!
+//! Waking a sleeping thread costs its waker more than everything else the scheduler does together
+//! (8.6 us where this was designed), so it is done as seldom as no goroutine suffers from it: at
+//! most one M is on its way at a time (counters.rs), and a goroutine that will run here in a moment
+//! wakes nobody (park.rs, the debt).
+//!
+//! 1. A P on the idle list is IDLE; it is taken off, and its word changed, under the idle lock.
+//! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.
+//! 3. Ms are made by sysmon only, on request, so that they inherit nothing from the requester.
+
+use super::sched;
+use crate::runtime::g::GRef;
+use crate::runtime::m::{Handed, M};
+use crate::runtime::p::P;
+use crate::runtime::pword::{State, Word};
+use crate::sys;
+use crate::sys::atomic::Ordering;
+use crate::sys::lock::Guard;
+use std::sync::Once;
+
+/// What the idle lock guards.
+pub(crate) struct Idle {
+    /// Last in, first out: the last to idle is the warmest.
+    pub(crate) ms: Vec<&'static M>,
+    pub(crate) ps: Vec<&'static P>,
+    /// Ms that sleep because of a goroutine locked to them.
+    pub(crate) locked_ms: usize,
+    /// Whether sysmon sleeps until a P is taken off the list.
+    pub(crate) sysmon_asleep: bool,
+}
+
+impl Idle {
+    pub(crate) fn new() -> Idle {
+        Idle { ms: Vec::new(), ps: Vec::new(), locked_ms: 0, sysmon_asleep: false }
+    }
+
+    /// Whether no M is awake and every P idles.
+    pub(crate) fn all_asleep(&self) -> bool {
+        self.ps.len() == sched().ps.len() && self.ms.len() + self.locked_ms == M::count()
+    }
+}
+
+/// Wakes an M to look for work, unless one looks already or no P is free for it.
+///
+/// Call after publishing the work.
+#[inline]
+pub(crate) fn wake_p() {
+    let sched = sched();
+    let counts = sched.counters.read_after_publishing();
+    if counts.spinning() == 0 && (counts.idle() > 0 || sched.lent.load(Ordering::Relaxed) > 0) {
+        wake_p_slow();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wake_p_slow() {
+    let counters = &sched().counters;
+    if counters.start_only_spinner() && !start_m(true, None) {
+        counters.stop_spinning();
+    }
+}
+
+/// Starts an M on a free P: to spin, or to run `g` first. False if no P is free.
+pub(crate) fn start_m(spinning: bool, g: Option<GRef>) -> bool {
+    let mut idle = sched().idle.lock();
+    let Some((m, is_new)) = take_m(&mut idle) else { return false };
+    let Some((p, word)) = take_p(&mut idle, m) else {
+        put_back(&mut idle, m, is_new);
+        return false;
+    };
+    finish_start(idle, m, is_new, Handed { p, word, spinning, g });
+    true
+}
+
+/// Starts an M on the P that `owner` owns; on return `owner` has none.
+///
+/// False if no M can be had; then nothing has changed.
+pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
+    let mut idle = sched().idle.lock();
+    let Some((m, is_new)) = take_m(&mut idle) else { return false };
+    let p = owner.p();
+    let word = p.word.give_up(owner.word.get(), Some(m.id));
+    owner.drop_p();
+    finish_start(idle, m, is_new, Handed { p, word, spinning, g });
+    true
+}
+
+/// Gives the P of `owner`, with a goroutine to run, to the M that the goroutine is locked to.
+pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
+    let m = M::by_id(g.locked_m.get());
+    let p = owner.p();
+    let word = p.word.give_up(owner.word.get(), Some(m.id));
+    owner.drop_p();
+    m.handed.set(Some(Handed { p, word, spinning: false, g: Some(g) }));
+    sched().idle.lock().locked_ms -= 1;
+    m.note.wake();
+}
+
+fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
+    let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    drop(idle);
+    m.handed.set(Some(handed));
+    m.note.wake();
+    if is_new {
+        // The wake waits for the thread.
+        sched().sysmon.request_thread(m);
+    } else if wake_sysmon {
+        sched().sysmon.wake();
+    }
+}
+
+/// Takes an idle M off the list, or makes the record of a new one.
+fn take_m(idle: &mut Idle) -> Option<(&'static M, bool)> {
+    if let Some(m) = idle.ms.pop() {
+        return Some((m, false));
+    }
+    if M::count() >= sched().settings.max_threads {
+        warn_thread_limit();
+        return None;
+    }
+    Some((M::new(), true))
+}
+
+fn put_back(idle: &mut Idle, m: &'static M, is_new: bool) {
+    idle.ms.push(m);
+    if is_new {
+        // Its record exists, so its thread must; it begins by sleeping.
+        sched().sysmon.request_thread(m);
+    }
+}
+
+#[cold]
+fn warn_thread_limit() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let limit = sched().settings.max_threads;
+        sys::write_stderr(&format!(
+            "sudog: {limit} threads are in use, the limit; goroutines wait until a blocking call ends \
+             (raise it with Config::max_threads)\n"
+        ));
+    });
+}
+
+/// Takes a free P for `m`: an idle one, else one that was lent.
+fn take_p(idle: &mut Idle, m: &M) -> Option<(&'static P, Word)> {
+    let sched = sched();
+    if let Some(p) = idle.ps.pop() {
+        sched.counters.remove_idle();
+        let word = p.word.acquire(p.word.read(), m.id);
+        let Some(word) = word else { sys::fatal!("idle P {} reads {:?}", p.id, p.word.read()) };
+        return Some((p, word));
+    }
+    if sched.lent.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    sched.ps.iter().find_map(|&p| take_lent(p, m.id).map(|word| (p, word)))
+}
+
+/// Takes `p` for M `m` if it is lent.
+fn take_lent(p: &P, m: u32) -> Option<Word> {
+    let seen = p.word.read();
+    if seen.state() != State::Lent {
+        return None;
+    }
+    let word = p.word.acquire(seen, m)?;
+    sched().lent.fetch_sub(1, Ordering::Relaxed);
+    Some(word)
+}
+
+/// Starts an M on `p` if it is lent; true if it was.
+pub(crate) fn retake_lent(p: &'static P) -> bool {
+    let mut idle = sched().idle.lock();
+    let Some((m, is_new)) = take_m(&mut idle) else { return false };
+    let Some(word) = take_lent(p, m.id) else {
+        put_back(&mut idle, m, is_new);
+        return false;
+    };
+    finish_start(idle, m, is_new, Handed { p, word, spinning: false, g: None });
+    true
+}
+
+/// Gives `m`, which has none, a free P at once; false if there is none.
+pub(crate) fn acquire_p(m: &M) -> bool {
+    let mut idle = sched().idle.lock();
+    let Some((p, word)) = take_p(&mut idle, m) else { return false };
+    let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    drop(idle);
+    m.set_p(p, word);
+    if wake_sysmon {
+        sched().sysmon.wake();
+    }
+    true
+}
+
+/// Puts `m` and its P on the idle lists. The caller looks for work once more before it sleeps.
+pub(crate) fn release_p(m: &'static M) {
+    let p = m.p();
+    let mut idle = sched().idle.lock();
+    p.word.give_up(m.word.get(), None);
+    m.drop_p();
+    idle.ps.push(p);
+    idle.ms.push(m);
+    sched().counters.add_idle();
+}
+
+/// Takes a P for `m`, which is on the idle list and has seen work; false if there is none, or if
+/// somebody has taken `m` off the list and is about to hand it one.
+pub(crate) fn take_back_p(m: &'static M) -> bool {
+    let mut idle = sched().idle.lock();
+    let Some(position) = idle.ms.iter().rposition(|other| std::ptr::eq(*other, m)) else {
+        return false;
+    };
+    let Some((p, word)) = take_p(&mut idle, m) else { return false };
+    idle.ms.remove(position);
+    m.set_p(p, word);
+    true
+}
+
+/// Does something to each idle P on behalf of its owner: while the lock is held nobody can get it.
+pub(crate) fn for_each_idle_p(mut act: impl FnMut(&P)) {
+    sched().idle.lock().ps.iter().for_each(|p| act(p));
+}
+
+/// Sleeps until somebody hands `m`, which is on no list yet, a P.
+pub(crate) fn stop_m(m: &'static M) {
+    debug_assert!(!m.has_p() && !m.spinning.get());
+    sched().idle.lock().ms.push(m);
+    await_handed(m);
+}
+
+/// Waits for the wake that brings `handed`, and takes over what it names but the goroutine.
+pub(crate) fn await_handed(m: &'static M) {
+    m.note.sleep();
+    let Some(handed) = m.handed.get() else { sys::fatal!("m{} was woken empty-handed", m.id) };
+    m.set_p(handed.p, handed.word);
+    m.spinning.set(handed.spinning);
+}

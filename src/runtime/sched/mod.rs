@@ -1,0 +1,142 @@
+//! Who runs where: the scheduler, told in chapters.
+//!
+//! | file | chapter |
+//! |---|---|
+//! | `run` | an M's life: take a goroutine, run it, see why it came back |
+//! | `find` | where the next goroutine comes from |
+//! | `idle` | how Ms and Ps go to sleep and are woken |
+//! | `counters` | the rule that no wake-up is lost |
+//! | `park` | the gate: entering, parking, readying, the debt |
+//! | `spawn` | birth and death of goroutines; their numbers, records and stacks |
+//! | `blocking` | calls that block the thread |
+//! | `sysmon` | the watcher: time slices, debts, lent Ps, new threads, timers |
+//! | `timing` | waits that end by themselves |
+//! | `deadlock` | listing goroutines, and saying that none can go on |
+//!
+//! There is one scheduler a process, made at first use and never taken down: at the end of `main`
+//! the process ends under the feet of whatever still runs, as in Go.
+//!
+//! Locks, in the order they may be taken: `idle`, `pool`, `global`, `dead`. Goroutines are readied
+//! outside all of them.
+
+pub(crate) mod blocking;
+pub(crate) mod counters;
+pub(crate) mod deadlock;
+pub(crate) mod find;
+pub(crate) mod idle;
+pub(crate) mod park;
+pub(crate) mod run;
+pub(crate) mod spawn;
+pub(crate) mod sysmon;
+pub(crate) mod timing;
+
+use super::config::Settings;
+use super::g::{GList, GRef};
+use super::p::P;
+use super::pword::Word;
+use crate::sys::atomic::{AtomicUsize, Ordering};
+use crate::sys::lock::Lock;
+use counters::Counters;
+use std::sync::OnceLock;
+
+/// The one scheduler.
+pub(crate) struct Sched {
+    pub(crate) settings: Settings,
+    pub(crate) ps: Vec<&'static P>,
+    pub(crate) counters: Counters,
+    /// How many Ps are LENT.
+    pub(crate) lent: AtomicUsize,
+    pub(crate) idle: Lock<idle::Idle>,
+    pub(crate) global: GlobalQueue,
+    pub(crate) pool: spawn::Pool,
+    pub(crate) timers: timing::Timers,
+    pub(crate) sysmon: sysmon::Sysmon,
+}
+
+static SCHED: OnceLock<Sched> = OnceLock::new();
+
+/// The scheduler, started if need be.
+#[inline]
+pub(crate) fn sched() -> &'static Sched {
+    match SCHED.get() {
+        Some(sched) => sched,
+        None => start(Settings::default),
+    }
+}
+
+/// The scheduler if it was started.
+pub(crate) fn started() -> Option<&'static Sched> {
+    SCHED.get()
+}
+
+/// Starts the scheduler with the given settings, or gives back the one that runs.
+#[cold]
+pub(crate) fn start(settings: impl FnOnce() -> Settings) -> &'static Sched {
+    SCHED.get_or_init(|| {
+        let settings = settings().with_environment();
+        if settings.mprotect_guards {
+            super::stack::force_protect();
+        }
+        let ps = (0..settings.max_procs as u32)
+            .map(|id| &*Box::leak(Box::new(P::new(id, Word::idle(0)))))
+            .collect::<Vec<_>>();
+        let counters = Counters::new();
+        ps.iter().for_each(|_| counters.add_idle());
+        let idle = idle::Idle { ps: ps.iter().rev().copied().collect(), ..idle::Idle::new() };
+        sysmon::start();
+        Sched {
+            settings,
+            ps,
+            counters,
+            lent: AtomicUsize::new(0),
+            idle: Lock::new(idle),
+            global: GlobalQueue::new(),
+            pool: spawn::Pool::new(),
+            timers: timing::Timers::new(),
+            sysmon: sysmon::Sysmon::new(),
+        }
+    })
+}
+
+/// Goroutines that belong to no P: spilled, preempted, readied by foreign threads.
+///
+/// A list under a lock, with its length beside it: a spill links 128 goroutines in one step, and a
+/// thief never waits for a pusher that lost its CPU, as it does with a lock-free injector.
+pub(crate) struct GlobalQueue {
+    list: Lock<GList>,
+    len: AtomicUsize,
+}
+
+impl GlobalQueue {
+    fn new() -> GlobalQueue {
+        GlobalQueue { list: Lock::new(GList::new()), len: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn push(&self, g: GRef) {
+        let mut one = GList::new();
+        one.push_back(g);
+        self.push_all(one);
+    }
+
+    pub(crate) fn push_all(&self, goroutines: GList) {
+        let mut list = self.list.lock();
+        list.append(goroutines);
+        self.len.store(list.len(), Ordering::Relaxed);
+    }
+
+    /// Takes the first `count`, or all there are.
+    pub(crate) fn pop(&self, count: usize) -> GList {
+        let mut list = self.list.lock();
+        let taken = list.take_front(count);
+        self.len.store(list.len(), Ordering::Relaxed);
+        taken
+    }
+}

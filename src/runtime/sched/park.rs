@@ -1,0 +1,385 @@
+//! The gate: entering the runtime, parking, readying, and the debt. Go's `gopark`, `goready`.
+//!
+//! Every public operation of a goroutine opens a bracket, [`enter`] or [`enter_blocking`], before it
+//! takes any runtime lock, and closes it by dropping the [`Token`]. Inside, the P cannot be taken
+//! away; outside, in goroutine code, it can, so a goroutine may find at the next entry that it has
+//! none.
+//!
+//! 1. Only `enter_blocking`, `park` and `yield_now` may switch, poll the preempt flag or wait for a
+//!    P; and the first only if it is the outermost bracket. `enter` never does: without a P it takes
+//!    a free one, else the operation acts like one from a foreign thread.
+//! 2. A token is good until its drop, over parks too: after a park it names the new M.
+//! 3. Brackets nest (a `Drop`, a hook): closing one restores what was before, not "outside".
+//! 4. No user code runs inside: panics are raised and values dropped after the token.
+//!
+//! **The debt.** A goroutine readied or spawned into an empty `runnext` will most likely run here in
+//! a moment, when its waker parks; waking another thread for it would cost far more than it saves.
+//! So nobody is woken, and the P owes a wake-up: cancelled when the waker parks; paid by a later
+//! operation that finds it outstanding for [`DEBT_NS`]; paid by sysmon when the goroutine's code makes
+//! no operations at all. A second readied goroutine displaces the first into the queue and wakes an M
+//! as ever.
+
+use super::{idle, sched, timing};
+use crate::runtime::claim::Ticket;
+use crate::runtime::coro::{Commit, Switch};
+use crate::runtime::g::{GRef, WaitReason};
+use crate::runtime::m::{self, M};
+use crate::runtime::parker::{Parker, ThreadParker};
+use crate::runtime::p::{Debt, P};
+use crate::runtime::pword::Reentry;
+use crate::runtime::waiter::{Kind, Waiter};
+use crate::sys;
+use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::os;
+use std::panic::Location;
+use std::ptr;
+use std::time::Instant;
+
+/// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
+const DEBT_NS: u64 = 5_000;
+
+/// An open bracket. See the invariants above.
+pub(crate) struct Token {
+    /// `None` on a thread that is not the runtime's.
+    m: Option<&'static M>,
+    /// Whether this M was inside before.
+    was_inside: bool,
+    /// Whether the P must be lent again on leaving: the operation stands in a `blocking` call.
+    lend_again: bool,
+    /// What a foreign thread waits on, once it was asked for.
+    parker: Option<ThreadParker>,
+}
+
+/// Opens the bracket of an operation that never switches.
+#[inline]
+pub(crate) fn enter() -> Token {
+    let Some((m, g)) = current() else { return Token::FOREIGN };
+    let was_inside = m.inside.load(Ordering::Relaxed);
+    m.set_inside(true);
+    if m.owns_p() {
+        return Token { m: Some(m), was_inside, lend_again: false, parker: None };
+    }
+    regain(m, g, was_inside)
+}
+
+/// Opens the bracket of an operation that may switch.
+///
+/// On return a goroutine has a P, unless the bracket is an inner one.
+#[inline]
+pub(crate) fn enter_blocking() -> Token {
+    let mut token = enter();
+    if let Some(m) = token.m
+        && !token.was_inside
+        && (!m.has_p() || m.p().preempt.load(Ordering::Relaxed) || is_chaos_due(m))
+    {
+        token.wait_for_turn();
+    }
+    token
+}
+
+/// In the chaos build blocking operations move the goroutine to another thread also where they do
+/// not park: every fourth.
+#[inline]
+fn is_chaos_due(m: &M) -> bool {
+    cfg!(sudog_chaos) && m.random().is_multiple_of(4)
+}
+
+#[inline]
+fn current() -> Option<(&'static M, GRef)> {
+    let m = m::current()?;
+    Some((m, m.current.get()?))
+}
+
+/// The goroutine that calls, if one does.
+pub(crate) fn current_g() -> Option<GRef> {
+    current().map(|(_, g)| g)
+}
+
+/// The P's word is not ours as we left it.
+#[cold]
+#[inline(never)]
+fn regain(m: &'static M, g: GRef, was_inside: bool) -> Token {
+    if !come_back(m) {
+        idle::acquire_p(m);
+    }
+    Token { m: Some(m), was_inside, lend_again: g.blocking_depth.get() > 0, parker: None }
+}
+
+/// Settles whether the P that `m` left is still its own; true if so.
+pub(crate) fn come_back(m: &M) -> bool {
+    if m.owns_p() || !m.has_p() {
+        return m.has_p();
+    }
+    match m.p().word.reenter(m.word.get()) {
+        Reentry::Kept(word) => m.word.set(word),
+        Reentry::Returned => {
+            sched().lent.fetch_sub(1, Ordering::Relaxed);
+        }
+        Reentry::Lost => m.drop_p(),
+    }
+    m.has_p()
+}
+
+impl Token {
+    const FOREIGN: Token = Token { m: None, was_inside: false, lend_again: false, parker: None };
+
+    /// The goroutine that opened the bracket and the M it is on now; none on a foreign thread.
+    #[inline]
+    pub(crate) fn goroutine(&self) -> Option<(&'static M, GRef)> {
+        let m = self.m?;
+        match m.current.get() {
+            Some(g) => Some((m, g)),
+            None => sys::fatal!("m{} is in the gate without a goroutine", m.id),
+        }
+    }
+
+    /// Who would wait in this bracket.
+    #[inline]
+    pub(crate) fn waiter(&mut self) -> Waiter {
+        match self.goroutine() {
+            Some((_, g)) => Waiter::goroutine(g),
+            None => Waiter::thread(self.parker()),
+        }
+    }
+
+    /// What the calling thread waits on; the same throughout the bracket.
+    fn parker(&mut self) -> &'static Parker {
+        self.parker.get_or_insert_with(m::parker).get()
+    }
+
+    /// The P, if this bracket has one.
+    #[inline]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        self.m.filter(|m| m.has_p()).map(|m| m.p())
+    }
+
+    /// Whether this is an inner bracket.
+    pub(crate) fn was_inside(&self) -> bool {
+        self.was_inside
+    }
+
+    /// Has the P lent when the bracket closes.
+    pub(crate) fn lend_on_leaving(&mut self) {
+        self.lend_again = true;
+    }
+
+    /// Lets others run first: the time slice is over, or there is no P and one must be waited for.
+    #[cold]
+    #[inline(never)]
+    fn wait_for_turn(&mut self) {
+        self.switch(Switch::Preempted);
+    }
+
+    /// Hands control to the M and gets it back on the same or another one.
+    #[inline]
+    fn switch(&mut self, switch: Switch) {
+        let Some((m, g)) = self.goroutine() else { sys::fatal!("a foreign thread cannot switch") };
+        let Some(stack) = g.stack.get() else { sys::fatal!("goroutine {} has no stack", g.id()) };
+        // An unwinding goroutine keeps its thread to itself: panic counts belong to threads.
+        let is_unwinding = m::is_unwinding();
+        if is_unwinding {
+            g.locked_m.set(m.id);
+        }
+        // SAFETY: `g` is the goroutine that runs this code, so this is its stack.
+        unsafe { stack.suspend(switch) };
+        if is_unwinding {
+            g.locked_m.set(0);
+        }
+        self.m = m::current();
+    }
+
+    /// Waits until [`ready`] is called for [`Token::waiter`], or not at all if the commit says so.
+    ///
+    /// `commit` runs once nothing is left to do here; it publishes the waiter, by unlocking the lock
+    /// under which it was queued, as a rule.
+    ///
+    /// # Safety
+    /// `commit` may be called once with its argument, on this thread.
+    pub(crate) unsafe fn park(
+        &mut self,
+        reason: WaitReason,
+        at: &'static Location<'static>,
+        commit: Commit,
+    ) {
+        match self.goroutine() {
+            Some((_, g)) => {
+                g.set_wait(reason, at, now_ms());
+                self.switch(Switch::Park(commit));
+            }
+            // SAFETY: our caller's commit, called once.
+            None => {
+                if unsafe { (commit.run)(commit.arg) } {
+                    self.parker().sleep();
+                }
+            }
+        }
+    }
+
+    /// Waits as [`Token::park`] does, but not past `deadline`.
+    ///
+    /// The wait's claim says who ended it: whoever readies the waiter must have taken it with this
+    /// `ticket`, and the deadline takes it as [`timing::DEADLINE`].
+    ///
+    /// # Safety
+    /// As for `park`; and the commit does not refuse.
+    pub(crate) unsafe fn park_until(
+        &mut self,
+        reason: WaitReason,
+        at: &'static Location<'static>,
+        commit: Commit,
+        ticket: Ticket,
+        deadline: Instant,
+    ) {
+        match self.goroutine() {
+            Some((_, g)) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let left = left.as_nanos().min(u128::from(u64::MAX)) as u64;
+                let when = os::nanotime().saturating_add(left);
+                let timed = Timed { commit, when, waiter: Waiter::goroutine(g), ticket };
+                let commit = Commit { run: Timed::run, arg: ptr::from_ref(&timed).cast_mut().cast() };
+                // SAFETY: the wrapped commit, called once; `timed` outlives the park.
+                unsafe { self.park(reason, at, commit) };
+            }
+            None => {
+                let parker = self.parker();
+                // SAFETY: our caller's commit, called once.
+                unsafe { (commit.run)(commit.arg) };
+                let woken = parker.note.sleep_until(Some(deadline));
+                if !woken && !parker.claim.take(ticket, timing::DEADLINE) {
+                    // Somebody was faster and is about to wake us.
+                    parker.note.sleep();
+                }
+            }
+        }
+    }
+
+    /// Makes the waiter whose wait the caller has ended run on. Outside all locks.
+    #[inline]
+    pub(crate) fn ready(&self, waiter: Waiter) {
+        match waiter.kind() {
+            Kind::Goroutine(g) => make_ready(self.p(), g),
+            Kind::Thread(parker) => parker.note.wake(),
+        }
+    }
+
+    /// Puts a new goroutine where a readied one would go.
+    pub(crate) fn start(&self, g: GRef) {
+        enqueue(self.p(), g);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_at_debt(&self, p: &P) {
+        match p.debt.get() {
+            Debt::None => {}
+            Debt::New => p.debt.set(Debt::Old),
+            Debt::Old => p.debt.set(Debt::Since(os::nanotime())),
+            Debt::Since(start) => {
+                if os::nanotime() - start > DEBT_NS {
+                    pay_debt(p);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Token {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(m) = self.m else { return };
+        if m.has_p() {
+            let p = m.p();
+            if p.debt.get() != Debt::None {
+                self.look_at_debt(p);
+            }
+            if self.lend_again && !self.was_inside {
+                super::blocking::lend(m);
+            }
+        }
+        m.set_inside(self.was_inside);
+    }
+}
+
+/// A commit that also arms a deadline.
+struct Timed {
+    commit: Commit,
+    when: u64,
+    waiter: Waiter,
+    ticket: Ticket,
+}
+
+impl Timed {
+    /// Publishes the waiter, then arms the deadline: a wait that is over by then has an entry too
+    /// many, which finds its claim gone.
+    unsafe fn run(arg: *mut ()) -> bool {
+        // SAFETY: `park_until` passes a `Timed` on the parked stack. All of it is copied out first:
+        // once the commit has run, that stack may be in use again.
+        let Timed { commit, when, waiter, ticket } = unsafe { arg.cast::<Timed>().read() };
+        // SAFETY: the commit of this park, called once.
+        let parked = unsafe { (commit.run)(commit.arg) };
+        sched().timers.arm(when, waiter, ticket);
+        parked
+    }
+}
+
+/// The one place where a waiting goroutine becomes runnable. Not generic and not inlined: the run
+/// queue keeps thread-locals.
+#[inline(never)]
+fn make_ready(p: Option<&'static P>, g: GRef) {
+    if !g.status.make_ready() {
+        sys::fatal!(
+            "goroutine {} was readied while {:?} ({})",
+            g.id(),
+            g.status.get(),
+            g.reason().text()
+        );
+    }
+    enqueue(p, g);
+}
+
+/// Puts a runnable goroutine into `runnext`, or into the global queue where there is no P.
+#[inline(never)]
+fn enqueue(p: Option<&'static P>, g: GRef) {
+    let Some(p) = p else {
+        sched().global.push(g);
+        idle::wake_p();
+        return;
+    };
+    match p.runq.push_next(g) {
+        None => {
+            if p.debt.get() == Debt::None {
+                p.debt.set(Debt::New);
+            }
+        }
+        Some(displaced) => {
+            if let Some(spill) = p.runq.push_tail(displaced) {
+                sched().global.push_all(spill);
+            }
+            idle::wake_p();
+        }
+    }
+}
+
+fn pay_debt(p: &P) {
+    p.debt.set(Debt::None);
+    if !p.runq.peek_next().is_null() {
+        idle::wake_p();
+    }
+}
+
+/// Gives the turn away, or the thread's time slice on a foreign thread.
+pub(crate) fn yield_now() {
+    let mut token = enter_blocking();
+    match token.m {
+        Some(_) => token.switch(Switch::Yield),
+        None => std::thread::yield_now(),
+    }
+}
+
+/// The time in milliseconds, as of sysmon's last look; good enough to say how long somebody waited.
+pub(crate) static NOW_MS: AtomicU32 = AtomicU32::new(0);
+
+#[inline]
+fn now_ms() -> u32 {
+    NOW_MS.load(Ordering::Relaxed)
+}

@@ -1,0 +1,142 @@
+//! An M's life: take a goroutine, run it, see why it came back. Go's `schedule` and `execute`.
+//!
+//! All of this runs on the M's own stack, which never changes threads (coro.rs, invariant 2).
+
+use super::find::find_runnable;
+use super::idle::{self, wake_p};
+use super::park::come_back;
+use super::{sched, spawn};
+use crate::runtime::coro::{Commit, Stack, Switch};
+use crate::runtime::g::GRef;
+use crate::runtime::m::{self, M};
+use crate::runtime::runq::Slice;
+use crate::runtime::status::State;
+use crate::sys::atomic::Ordering;
+
+/// The life of an M's thread.
+pub(crate) fn m_main(m: &'static M) -> ! {
+    m::set_current(m);
+    idle::await_handed(m);
+    loop {
+        let (g, slice) = find_runnable(m);
+        if let Some(stack) = prepare(m, g, slice) {
+            run(m, g, stack);
+        }
+    }
+}
+
+/// Makes `g` the running goroutine and finds the stack to run it on. `None` if it cannot run here:
+/// it is locked to another M, or there is no stack for it yet.
+fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
+    let p = m.p();
+    if slice == Slice::Own {
+        p.tick.store(p.tick.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        p.preempt.store(false, Ordering::Relaxed);
+    }
+    p.debt.set(crate::runtime::p::Debt::None);
+    let locked_m = g.locked_m.get();
+    if locked_m != 0 && locked_m != m.id {
+        idle::hand_to_locked(m, g);
+        return None;
+    }
+    if cfg!(sudog_chaos) && locked_m == 0 && g.last_m.get() == m.id {
+        // Another thread is to run it; it finds another `last_m` there, and us looking for work.
+        g.last_m.set(0);
+        if idle::hand_over(m, false, Some(g)) {
+            return None;
+        }
+    }
+    let stack = match g.stack.get() {
+        Some(stack) => stack,
+        None => {
+            let stack = spawn::bind_stack(p, g)?;
+            // It starts in its own code, which counts as outside.
+            m.set_inside(false);
+            stack
+        }
+    };
+    g.status.set(State::Running);
+    g.last_m.set(m.id);
+    m.current.set(Some(g));
+    Some(stack)
+}
+
+/// Runs `g` until it waits, yields or ends. On return `m` may be without a P.
+fn run(m: &'static M, g: GRef, stack: Stack) {
+    loop {
+        // SAFETY: `g` is RUNNING on our behalf and bound to `stack`.
+        let switch = unsafe { stack.resume(g) };
+        m.current.set(None);
+        match switch {
+            Switch::Park(commit) => {
+                if park(m, g, commit) {
+                    return;
+                }
+                g.status.set(State::Running);
+                m.current.set(Some(g));
+            }
+            Switch::Yield => return requeue(m, g, false),
+            Switch::Preempted => return requeue(m, g, true),
+            Switch::Exit => {
+                // The goroutine's code counts as outside.
+                m.set_inside(true);
+                come_back(m);
+                return spawn::finish(m, g);
+            }
+        }
+    }
+}
+
+/// Runs the last step of a park. False if `g` is to go on at once.
+fn park(m: &'static M, g: GRef, commit: Commit) -> bool {
+    let is_locked = g.locked_m.get() != 0;
+    if is_locked {
+        // Counted before `g` can be found: whoever readies it takes the count back.
+        sched().idle.lock().locked_ms += 1;
+    }
+    g.status.set(State::Waiting);
+    // SAFETY: the commit belongs to the park that has just saved its context.
+    let parked = unsafe { (commit.run)(commit.arg) };
+    // From here on `g` is somebody else's, if it parked.
+    match (parked, is_locked) {
+        (true, true) => sleep_locked(m),
+        (false, true) => sched().idle.lock().locked_ms -= 1,
+        _ => {}
+    }
+    parked
+}
+
+/// Gives the P away and sleeps until the goroutine locked to `m` comes back with one.
+fn sleep_locked(m: &'static M) {
+    if m.has_p() && !idle::hand_over(m, false, None) {
+        crate::sys::fatal!(
+            "{} threads are in use, the limit, and a goroutine that is unwinding needs its own \
+             (raise it with Config::max_threads)",
+            sched().settings.max_threads
+        );
+    }
+    idle::await_handed(m);
+}
+
+/// Queues a goroutine that gave up its turn.
+fn requeue(m: &'static M, g: GRef, to_global: bool) {
+    let is_locked = g.locked_m.get() != 0;
+    if is_locked {
+        sched().idle.lock().locked_ms += 1;
+    }
+    g.status.set(State::Runnable);
+    if m.has_p() && !to_global {
+        if let Some(spill) = m.p().runq.push_tail(g) {
+            sched().global.push_all(spill);
+        }
+    } else {
+        if m.has_p() {
+            m.p().preempt.store(false, Ordering::Relaxed);
+        }
+        sched().global.push(g);
+    }
+    wake_p();
+    if is_locked {
+        sleep_locked(m);
+    }
+}

@@ -1,0 +1,275 @@
+//! Birth and death of goroutines; their numbers, records and stacks. Go's `newproc`, `goexit0`.
+//!
+//! 1. A goroutine gets its stack when it first runs, from the P's list, last in first out: one that
+//!    ends without parking runs on a stack that is still in the cache, and a million that wait for
+//!    their first run have none.
+//! 2. When there are no stacks left the goroutine waits for one in the pool, and is served before
+//!    anybody else when a stack comes back. From then on (`is_short`) no P keeps stacks for itself,
+//!    so that none idles in a P that nobody runs.
+//! 3. Records and stacks that a P has too many of go to the pool, half at a time.
+
+use super::park::Token;
+use super::{idle, sched};
+use crate::runtime::coro::{Stack, StackList};
+use crate::runtime::g::{self, Entry, GList, GRef, Identity};
+use crate::runtime::m::M;
+use crate::runtime::p::{Owned, P};
+use crate::runtime::stack::{self, CLASSES, Exhausted};
+use crate::runtime::status::State;
+use crate::sys;
+use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sys::lock::Lock;
+use std::sync::Once;
+
+/// How many stacks of a class a P keeps, and how many records.
+const STACKS_MAX: usize = 64;
+const DEAD_MAX: usize = 512;
+const IDS_PER_BATCH: u64 = 16;
+
+/// What all Ps share.
+pub(crate) struct Pool {
+    dead: Lock<GList>,
+    stacks: Lock<[Shelf; CLASSES.len()]>,
+    /// Set for good when a goroutine first had to wait for a stack.
+    is_short: AtomicBool,
+    next_id: AtomicU64,
+    /// Goroutines spawned by foreign threads less those that ended on an M without a P.
+    live: AtomicU64,
+}
+
+/// Stacks of one class that belong to no P, or else goroutines that wait for one.
+struct Shelf {
+    stacks: StackList,
+    waiting: GList,
+}
+
+/// The main goroutine's number; others begin behind it.
+const MAIN_ID: u64 = 1;
+
+impl Pool {
+    pub(crate) fn new() -> Pool {
+        Pool {
+            dead: Lock::new(GList::new()),
+            stacks: Lock::new(
+                [const { Shelf { stacks: StackList::new(), waiting: GList::new() } };
+                    CLASSES.len()],
+            ),
+            is_short: AtomicBool::new(false),
+            next_id: AtomicU64::new(MAIN_ID + 1),
+            live: AtomicU64::new(0),
+        }
+    }
+}
+
+/// The owner's part of the P that this bracket has.
+fn owned(p: &P) -> &mut Owned {
+    // SAFETY: callers are inside the gate with this P, or on its M's stack, so they own it (p.rs,
+    // invariant 1), and none of the functions here calls another while it holds this reference.
+    unsafe { &mut *p.owned.get() }
+}
+
+/// Gives out a goroutine's number. `is_main` asks for 1.
+pub(crate) fn next_id(token: &Token, is_main: bool) -> u64 {
+    if is_main {
+        return MAIN_ID;
+    }
+    let Some(p) = token.p() else {
+        return sched().pool.next_id.fetch_add(1, Ordering::Relaxed);
+    };
+    let owned = owned(p);
+    if owned.next_id == owned.end_id {
+        owned.next_id = sched().pool.next_id.fetch_add(IDS_PER_BATCH, Ordering::Relaxed);
+        owned.end_id = owned.next_id + IDS_PER_BATCH;
+    }
+    owned.next_id += 1;
+    owned.next_id - 1
+}
+
+/// Makes a goroutine runnable that begins with `entry`.
+#[inline(never)]
+pub(crate) fn spawn(token: &Token, entry: Entry, identity: Identity, stack_class: u8) {
+    let g = take_dead(token);
+    g.set_identity(identity);
+    g.stack_class.set(stack_class);
+    g.entry.set(Some(entry));
+    g.last_m.set(0);
+    g.status.set(State::Runnable);
+    add_live(token.p(), 1);
+    token.start(g);
+}
+
+fn take_dead(token: &Token) -> GRef {
+    let pool = &sched().pool;
+    let Some(p) = token.p() else {
+        let mut dead = pool.dead.lock();
+        if dead.len() == 0 {
+            dead.append(g::new_slab());
+        }
+        return dead.pop_front().expect("a slab holds records");
+    };
+    let own = &mut owned(p).dead;
+    if own.len() == 0 {
+        own.append(pool.dead.lock().take_front(DEAD_MAX / 4));
+        if own.len() == 0 {
+            own.append(g::new_slab());
+        }
+    }
+    own.pop_front().expect("a slab holds records")
+}
+
+/// Takes an ended goroutine apart. On the M's stack; `m` may be without a P.
+pub(crate) fn finish(m: &M, g: GRef) {
+    debug_assert_eq!(g.locked_m.get(), 0, "goroutine {} ended while unwinding", g.id());
+    let p = m.has_p().then(|| m.p());
+    g.status.set(State::Dead);
+    g.forget_name();
+    if let Some(stack) = g.stack.take() {
+        give_stack_back(p, stack);
+    }
+    add_live(p, -1);
+    let pool = &sched().pool;
+    match p {
+        None => pool.dead.lock().push_front(g),
+        Some(p) => {
+            let dead = &mut owned(p).dead;
+            dead.push_front(g);
+            if dead.len() > DEAD_MAX {
+                pool.dead.lock().append(dead.take_front(DEAD_MAX / 2));
+            }
+        }
+    }
+}
+
+#[inline]
+fn add_live(p: Option<&P>, change: i64) {
+    match p {
+        Some(p) => p.add_live(change),
+        None => {
+            sched().pool.live.fetch_add(change as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How many goroutines there are: spawned and not ended.
+pub(crate) fn live() -> usize {
+    let Some(sched) = super::started() else { return 0 };
+    let parts = sched.ps.iter().map(|p| p.live.load(Ordering::Relaxed));
+    let sum = parts.fold(sched.pool.live.load(Ordering::Relaxed), u64::wrapping_add);
+    // The parts are read one after another: a goroutine that ended meanwhile may count twice.
+    (sum as i64).max(0) as usize
+}
+
+/// Finds a stack for a goroutine's first run; if there is none, the goroutine waits for one.
+pub(crate) fn bind_stack(p: &P, g: GRef) -> Option<Stack> {
+    let class = g.stack_class.get();
+    let stack = match owned(p).stacks[usize::from(class)].pop() {
+        Some(stack) => stack,
+        None => take_from_pool(p, g)?,
+    };
+    g.stack.set(Some(stack));
+    Some(stack)
+}
+
+#[cold]
+fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
+    let pool = &sched().pool;
+    let class = usize::from(g.stack_class.get());
+    {
+        let mut shelves = pool.stacks.lock();
+        let own = &mut owned(p).stacks[class];
+        let wanted = if pool.is_short.load(Ordering::Relaxed) { 1 } else { STACKS_MAX / 2 };
+        while own.len() < wanted
+            && let Some(stack) = shelves[class].stacks.pop()
+        {
+            own.push(stack);
+        }
+        if let Some(stack) = own.pop() {
+            return Some(stack);
+        }
+    }
+    let exhausted = match Stack::new(g.stack_class.get()) {
+        Ok(stack) => return Some(stack),
+        Err(exhausted) => exhausted,
+    };
+    warn_no_stacks(exhausted);
+    pool.is_short.store(true, Ordering::SeqCst);
+    idle::for_each_idle_p(give_up_stacks);
+    give_up_stacks(p);
+    let mut shelves = pool.stacks.lock();
+    let stack = shelves[class].stacks.pop();
+    if stack.is_none() {
+        shelves[class].waiting.push_back(g);
+    }
+    stack
+}
+
+#[cold]
+fn warn_no_stacks(exhausted: Exhausted) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let text = exhausted.text();
+        let count = stack::made();
+        sys::write_stderr(&format!(
+            "sudog: no more stacks: {count} are in use, which is as many as {text} allows; \
+             goroutines wait until one is free\n"
+        ));
+    });
+}
+
+/// Takes a stack off an ended goroutine's hands.
+fn give_stack_back(p: Option<&P>, stack: Stack) {
+    let class = usize::from(stack.class());
+    let pool = &sched().pool;
+    let p = match p {
+        Some(p) if !pool.is_short.load(Ordering::Relaxed) => p,
+        _ => return shelve(stack),
+    };
+    let own = &mut owned(p).stacks[class];
+    own.push(stack);
+    if own.len() > STACKS_MAX {
+        let mut shelves = pool.stacks.lock();
+        while own.len() > STACKS_MAX / 2
+            && let Some(stack) = own.pop()
+        {
+            shelves[class].stacks.push(stack);
+        }
+    }
+}
+
+/// Gives a stack to the first goroutine that waits for one, or to the pool.
+fn shelve(stack: Stack) {
+    let sched = sched();
+    let mut shelves = sched.pool.stacks.lock();
+    let shelf = &mut shelves[usize::from(stack.class())];
+    let Some(g) = shelf.waiting.pop_front() else { return shelf.stacks.push(stack) };
+    drop(shelves);
+    g.stack.set(Some(stack));
+    sched.global.push(g);
+    idle::wake_p();
+}
+
+/// Empties the stack lists of a P that its caller owns, for others to use.
+fn give_up_stacks(p: &P) {
+    for class in 0..CLASSES.len() {
+        while let Some(stack) = owned(p).stacks[class].pop() {
+            shelve(stack);
+        }
+    }
+}
+
+/// What a P does before it idles, once stacks are short (invariant 2).
+pub(crate) fn give_up_stacks_if_wanted(p: &P) {
+    if sched().pool.is_short.load(Ordering::Relaxed) {
+        give_up_stacks(p);
+    }
+}
+
+/// How many goroutines wait for a stack.
+pub(crate) fn waiting_for_stacks() -> usize {
+    let pool = &sched().pool;
+    if !pool.is_short.load(Ordering::Relaxed) {
+        return 0;
+    }
+    pool.stacks.lock().iter().map(|shelf| shelf.waiting.len()).sum()
+}
+

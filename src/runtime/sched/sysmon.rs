@@ -1,0 +1,306 @@
+//! The watcher: a thread of its own, without a P, that looks every now and then. Go's `sysmon`.
+//!
+//! What it does each round: makes the threads that were asked for; fires due timers; takes lent Ps
+//! that have work; asks goroutines that have run for a whole time slice to yield; pays debts; tells
+//! those who wait for the last goroutine; looks for a deadlock.
+//!
+//! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not, at
+//! most 500 us while one P idles and another runs (a debt may have to be paid), and for good once
+//! everything has been idle for 100 ms. Whoever takes the first P off the idle list wakes it.
+//!
+//! Threads are made here and nowhere else: this thread was started with no signal blocked and
+//! without std's help, so the Ms inherit neither a mask nor a test's captured output.
+
+use super::{deadlock, idle, park, run, sched, spawn, started};
+use crate::runtime::m::M;
+use crate::runtime::p::P;
+use crate::runtime::pword::{State, Word};
+use crate::runtime::coro::Commit;
+use crate::runtime::g::WaitReason;
+use crate::runtime::sudog::{Sudog, WaitQ};
+use crate::sys;
+use crate::sys::atomic::{AtomicBool, Ordering};
+use crate::sys::lock::Lock;
+use crate::sys::note::Note;
+use crate::sys::os;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+const SLICE_NS: u64 = 10_000_000;
+const SLEEP_MIN_NS: u64 = 20_000;
+const SLEEP_MAX_NS: u64 = 10_000_000;
+const SLEEP_IN_DEBT_NS: u64 = 500_000;
+/// Rounds without anything to do before the sleep doubles.
+const PATIENCE: u32 = 50;
+const DEEP_SLEEP_AFTER_NS: u64 = 100_000_000;
+const DEADLOCK_AFTER_NS: u64 = 10_000_000;
+
+/// Others' side of the watcher.
+pub(crate) struct Sysmon {
+    note: Note,
+    /// Ms whose thread is still to be made.
+    wanted: Lock<Vec<&'static M>>,
+    /// Who waits until no goroutine is left, and how many of them are goroutines themselves.
+    pub(crate) idle_watchers: Lock<IdleWatchers>,
+    has_idle_watchers: AtomicBool,
+}
+
+pub(crate) struct IdleWatchers {
+    pub(crate) queue: WaitQ,
+    pub(crate) goroutines: usize,
+}
+
+impl Sysmon {
+    pub(crate) fn new() -> Sysmon {
+        Sysmon {
+            note: Note::new(),
+            wanted: Lock::new(Vec::new()),
+            idle_watchers: Lock::new(IdleWatchers { queue: WaitQ::new(), goroutines: 0 }),
+            has_idle_watchers: AtomicBool::new(false),
+        }
+    }
+
+    /// Ends the watcher's sleep.
+    pub(crate) fn wake(&self) {
+        self.note.wake();
+    }
+
+    /// Has a thread made for `m`, which then waits for what it is handed.
+    pub(crate) fn request_thread(&self, m: &'static M) {
+        self.wanted.lock().push(m);
+        self.wake();
+    }
+
+    /// Waits until no goroutine is left but those that wait for it too; false if `limit` came first.
+    pub(crate) fn wait_idle(&self, limit: Duration, at: &'static Location<'static>) -> bool {
+        let deadline = Instant::now().checked_add(limit).unwrap_or_else(far_future);
+        let mut token = park::enter_blocking();
+        let (waiter, is_goroutine) = (token.waiter(), token.goroutine().is_some());
+        let ticket = waiter.claim().open();
+        let mut sudog = Sudog::contested(waiter, ptr::null_mut(), ticket, 0);
+        let mut watchers = self.idle_watchers.lock();
+        if spawn::live() <= watchers.goroutines + usize::from(is_goroutine) {
+            return true;
+        }
+        watchers.goroutines += usize::from(is_goroutine);
+        // SAFETY: under the lock; the sudog stays here until it is out of the queue again, below.
+        unsafe { watchers.queue.push(NonNull::from(&mut sudog)) };
+        self.has_idle_watchers.store(true, Ordering::SeqCst);
+        let lock = Lock::leave_locked(watchers);
+        // SAFETY: the commit releases the lock we hold.
+        unsafe { token.park_until(WaitReason::WaitIdle, at, Commit::unlock(lock), ticket, deadline) };
+        let mut watchers = self.idle_watchers.lock();
+        watchers.goroutines -= usize::from(is_goroutine);
+        // SAFETY: under the lock; our own sudog.
+        unsafe { watchers.queue.remove(NonNull::from(&mut sudog)) };
+        sudog.success
+    }
+}
+
+/// An instant nobody will see.
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_secs(60 * 60 * 24 * 365 * 30)
+}
+
+/// Starts the watcher's thread; it waits until the scheduler stands.
+pub(crate) fn start() {
+    if let Err(error) = os::thread_start(entry) {
+        sys::fatal!("the first thread cannot be started: {error}");
+    }
+}
+
+extern "C" fn entry(_: *mut libc::c_void) -> *mut libc::c_void {
+    os::thread_name(c"sudog-sysmon");
+    os::thread_precise_sleep();
+    while started().is_none() {
+        std::thread::yield_now();
+    }
+    Watch::new().watch()
+}
+
+/// What the watcher remembers from round to round.
+struct Watch {
+    seen: Vec<Seen>,
+    idle_since: Option<u64>,
+    quiet_rounds: u32,
+    sleep_ns: u64,
+    threads_made: usize,
+}
+
+/// A P as it was at an earlier look.
+#[derive(Clone, Copy)]
+struct Seen {
+    word: Word,
+    tick: u32,
+    since: u64,
+    next: usize,
+}
+
+impl Watch {
+    fn new() -> Watch {
+        let nothing = Seen { word: Word::DEAD, tick: 0, since: 0, next: 0 };
+        Watch {
+            seen: vec![nothing; sched().ps.len()],
+            idle_since: None,
+            quiet_rounds: 0,
+            sleep_ns: SLEEP_MIN_NS,
+            threads_made: 0,
+        }
+    }
+
+    fn watch(&mut self) -> ! {
+        let sched = sched();
+        loop {
+            let now = os::nanotime();
+            park::NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
+            let mut did_something = self.make_threads();
+            did_something |= sched.timers.run_due();
+            for index in 0..sched.ps.len() {
+                did_something |= self.look_at(sched.ps[index], now);
+            }
+            self.tell_idle_watchers();
+            self.sleep(now, did_something);
+        }
+    }
+
+    fn make_threads(&mut self) -> bool {
+        let sysmon = &sched().sysmon;
+        let mut made_any = false;
+        loop {
+            let next = sysmon.wanted.lock().pop();
+            let Some(m) = next else { return made_any };
+            let thread = std::thread::Builder::new().name(format!("sudog-{}", m.id));
+            if let Err(error) = thread.spawn(move || run::m_main(m)) {
+                warn_no_thread(&error);
+                // Kept, P and all: the next round tries again.
+                sysmon.wanted.lock().push(m);
+                return made_any;
+            }
+            self.threads_made += 1;
+            made_any = true;
+        }
+    }
+
+    /// Looks after one P; true if something had to be done.
+    fn look_at(&mut self, p: &'static P, now: u64) -> bool {
+        let (word, tick) = (p.word.read(), p.tick.load(Ordering::Relaxed));
+        let next = p.runq.peek_next().addr();
+        let seen = &mut self.seen[p.id as usize];
+        let is_same = seen.word == word && seen.tick == tick;
+        let is_next_same = is_same && next != 0 && seen.next == next;
+        let since = if is_same { seen.since } else { now };
+        *seen = Seen { word, tick, since, next };
+        match word.state() {
+            State::Lent if is_same && self::is_lent_p_wanted(p) => idle::retake_lent(p),
+            State::Own | State::Try if is_same && now - since >= SLICE_NS => {
+                p.preempt.store(true, Ordering::Relaxed);
+                pay(is_next_same)
+            }
+            State::Own | State::Try => pay(is_next_same),
+            _ => false,
+        }
+    }
+
+    fn tell_idle_watchers(&self) {
+        let sysmon = &sched().sysmon;
+        if !sysmon.has_idle_watchers.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut woken = Vec::new();
+        {
+            let mut watchers = sysmon.idle_watchers.lock();
+            if spawn::live() > watchers.goroutines {
+                return;
+            }
+            // SAFETY: we hold the lock of the queue; a popped sudog is ours until its waiter is readied.
+            while let Some(mut sudog) = unsafe { watchers.queue.pop() } {
+                // SAFETY: as above.
+                let sudog = unsafe { sudog.as_mut() };
+                sudog.success = true;
+                woken.push(sudog.waiter);
+            }
+            sysmon.has_idle_watchers.store(false, Ordering::SeqCst);
+        }
+        let token = park::enter();
+        woken.into_iter().for_each(|waiter| token.ready(waiter));
+    }
+
+    fn sleep(&mut self, now: u64, did_something: bool) {
+        let sched = sched();
+        let all_asleep = sched.idle.lock().all_asleep();
+        self.idle_since = all_asleep.then(|| self.idle_since.unwrap_or(now));
+        let idle_for = self.idle_since.map_or(0, |since| now - since);
+        if idle_for >= DEADLOCK_AFTER_NS {
+            deadlock::check(self.threads_made);
+        }
+        if did_something {
+            self.quiet_rounds = 0;
+            self.sleep_ns = SLEEP_MIN_NS;
+        } else {
+            self.quiet_rounds += 1;
+            if self.quiet_rounds > PATIENCE {
+                self.sleep_ns = (self.sleep_ns * 2).min(SLEEP_MAX_NS);
+            }
+        }
+        let deep = idle_for >= DEEP_SLEEP_AFTER_NS && self.may_sleep_deeply();
+        self.sleep_for(if deep { None } else { Some(self.nap()) });
+        if deep {
+            sched.idle.lock().sysmon_asleep = false;
+            self.quiet_rounds = 0;
+            self.sleep_ns = SLEEP_MIN_NS;
+        }
+    }
+
+    /// How long to sleep while something may happen unannounced.
+    fn nap(&self) -> u64 {
+        let counts = sched().counters.read();
+        let some_idle = counts.idle() > 0 && counts.idle() < sched().ps.len();
+        if some_idle { self.sleep_ns.min(SLEEP_IN_DEBT_NS) } else { self.sleep_ns }
+    }
+
+    /// Asks to be woken with the first P; false if there is something to watch after all.
+    fn may_sleep_deeply(&self) -> bool {
+        let sysmon = &sched().sysmon;
+        let mut idle = sched().idle.lock();
+        idle.sysmon_asleep = idle.all_asleep()
+            && sysmon.wanted.lock().is_empty()
+            && !sysmon.has_idle_watchers.load(Ordering::SeqCst);
+        idle.sysmon_asleep
+    }
+
+    /// Sleeps at most `limit_ns`, and not past the first timer.
+    fn sleep_for(&self, limit_ns: Option<u64>) {
+        let sched = sched();
+        let until_timer = sched.timers.first().map(|when| when.saturating_sub(os::nanotime()));
+        let limit = match (limit_ns, until_timer) {
+            (Some(limit), Some(timer)) => Some(limit.min(timer)),
+            (limit, timer) => limit.or(timer),
+        };
+        sched.sysmon.note.sleep_for(limit.map(Duration::from_nanos));
+    }
+}
+
+/// Whether a lent P has work of its own, or there is work and no other P for it.
+fn is_lent_p_wanted(p: &P) -> bool {
+    let sched = sched();
+    let elsewhere = !sched.global.is_empty() || spawn::waiting_for_stacks() > 0;
+    !p.runq.is_empty() || elsewhere && sched.counters.read().idle() == 0
+}
+
+/// Wakes an M for a goroutine that has been in `runnext` since the last look, if one was.
+fn pay(is_next_same: bool) -> bool {
+    if is_next_same {
+        idle::wake_p();
+    }
+    is_next_same
+}
+
+#[cold]
+fn warn_no_thread(error: &std::io::Error) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        sys::write_stderr(&format!("sudog: a thread cannot be started, trying on: {error}\n"));
+    });
+}

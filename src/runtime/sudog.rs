@@ -1,0 +1,149 @@
+//! Sudog: one waiter in one wait queue, and the queue. Go's `sudog` and `waitq`.
+//!
+//! A goroutine can stand in several queues (a select) and a queue holds many goroutines, so the link
+//! between them is a thing of its own. It is a local of the blocked function: stacks do not move.
+//!
+//! 1. The links and `success` belong to whoever holds the lock of the queue it stands in; after it
+//!    was dequeued, to the one who dequeued it, until that one readies the waiter. The wake handle is
+//!    copied out before the last touch, because a readied waiter's frame may be gone at once.
+//! 2. `slot` is where the value goes to or comes from; only the one who dequeued the sudog touches
+//!    it, before readying its waiter.
+//! 3. A contested sudog (its wait has a deadline or several cases) is dequeued only together with
+//!    the wait's claim; one whose claim is lost is skipped and left to its owner.
+
+use super::claim::Ticket;
+use super::waiter::Waiter;
+use std::ptr::{self, NonNull};
+
+pub(crate) struct Sudog {
+    next: *mut Sudog,
+    prev: *mut Sudog,
+    pub(crate) waiter: Waiter,
+    /// The wait to claim, where more than this queue can end it.
+    contest: Option<(Ticket, u32)>,
+    pub(crate) slot: *mut (),
+    /// Whether the wait ended with what it waited for; false means the channel was closed.
+    pub(crate) success: bool,
+    queued: bool,
+}
+
+impl Sudog {
+    /// A sudog of a wait that only its queue can end.
+    pub(crate) fn new(waiter: Waiter, slot: *mut ()) -> Sudog {
+        Sudog {
+            next: ptr::null_mut(),
+            prev: ptr::null_mut(),
+            waiter,
+            contest: None,
+            slot,
+            success: false,
+            queued: false,
+        }
+    }
+
+    /// A sudog of a wait that others can end too.
+    pub(crate) fn contested(waiter: Waiter, slot: *mut (), ticket: Ticket, case: u32) -> Sudog {
+        Sudog { contest: Some((ticket, case)), ..Sudog::new(waiter, slot) }
+    }
+
+    fn claim(&self) -> bool {
+        match self.contest {
+            None => true,
+            Some((ticket, case)) => self.waiter.claim().take(ticket, case),
+        }
+    }
+}
+
+/// Waiters, first in first out. Used under the lock of what they wait for.
+pub(crate) struct WaitQ {
+    head: *mut Sudog,
+    tail: *mut Sudog,
+}
+
+// SAFETY: the queue holds pointers to frames of blocked functions; it is used under a lock, and the
+// frames stay while their sudogs are queued (invariant 1).
+unsafe impl Send for WaitQ {}
+
+impl WaitQ {
+    pub(crate) const fn new() -> WaitQ {
+        WaitQ { head: ptr::null_mut(), tail: ptr::null_mut() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Appends a sudog.
+    ///
+    /// # Safety
+    /// - The caller holds the queue's lock, and the sudog is in no queue.
+    /// - The sudog stays where it is until it was dequeued.
+    pub(crate) unsafe fn push(&mut self, sudog: NonNull<Sudog>) {
+        let new = sudog.as_ptr();
+        // SAFETY: the caller's sudog is alive, as are all in the queue (invariant 1).
+        unsafe {
+            debug_assert!(!(*new).queued);
+            (*new).queued = true;
+            (*new).next = ptr::null_mut();
+            (*new).prev = self.tail;
+            match self.tail.as_mut() {
+                Some(tail) => tail.next = new,
+                None => self.head = new,
+            }
+        }
+        self.tail = new;
+    }
+
+    /// Takes the first waiter whose wait can still be won, and wins it.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock.
+    #[inline]
+    pub(crate) unsafe fn pop(&mut self) -> Option<NonNull<Sudog>> {
+        while let Some(first) = NonNull::new(self.head) {
+            // SAFETY: queued sudogs are alive, and ours under the lock (invariant 1).
+            let won = unsafe {
+                self.unlink(first);
+                first.as_ref().claim()
+            };
+            if won {
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    /// Takes a sudog out if it still stands in the queue; true if it did.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock; the sudog is its own and was pushed here.
+    pub(crate) unsafe fn remove(&mut self, sudog: NonNull<Sudog>) -> bool {
+        // SAFETY: the caller's own sudog is alive.
+        unsafe {
+            let queued = sudog.as_ref().queued;
+            if queued {
+                self.unlink(sudog);
+            }
+            queued
+        }
+    }
+
+    /// # Safety
+    /// The caller holds the queue's lock, and the sudog is in this queue.
+    unsafe fn unlink(&mut self, sudog: NonNull<Sudog>) {
+        let sudog = sudog.as_ptr();
+        // SAFETY: the sudog and its neighbours are queued, hence alive and ours (invariant 1).
+        unsafe {
+            let (next, prev) = ((*sudog).next, (*sudog).prev);
+            match prev.as_mut() {
+                Some(prev) => prev.next = next,
+                None => self.head = next,
+            }
+            match next.as_mut() {
+                Some(next) => next.prev = prev,
+                None => self.tail = prev,
+            }
+            (*sudog).queued = false;
+        }
+    }
+}

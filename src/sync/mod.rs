@@ -1,0 +1,5 @@
+//! Waiting for more than a value.
+
+mod waitgroup;
+
+pub use waitgroup::{DoneGuard, WaitGroup};

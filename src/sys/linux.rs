@@ -1,0 +1,181 @@
+//! Linux: the system calls behind the names listed in `sys/mod.rs`.
+
+use super::atomic::AtomicU32;
+use std::io;
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+/// Sleeps while `*word == expected`, at most `limit` long. May return for no reason.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
+    let spec = limit.map(|limit| libc::timespec {
+        tv_sec: limit.as_secs().min(i64::MAX as u64) as libc::time_t,
+        tv_nsec: limit.subsec_nanos() as libc::c_long,
+    });
+    let spec = spec.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `word` is a live, aligned u32 for the whole call, and `spec` null or a live timespec.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            expected,
+            spec,
+        );
+    }
+}
+
+/// Wakes up to `count` threads asleep on `word`.
+pub(crate) fn futex_wake(word: &AtomicU32, count: u32) {
+    // SAFETY: FUTEX_WAKE uses the address as a name only; it reads nothing through it.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            count,
+        );
+    }
+}
+
+/// The monotonic clock in nanoseconds.
+pub(crate) fn nanotime() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a live timespec to write to.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// The size of a page of memory in bytes.
+pub(crate) fn page_size() -> usize {
+    // SAFETY: sysconf reads a constant of the system.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// Reserves `len` bytes of zeroed memory that is committed page by page at first touch.
+pub(crate) fn reserve(len: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: a fresh anonymous mapping at an address of the kernel's choice touches no other.
+    let base = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK,
+            -1,
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(NonNull::new(base.cast()).expect("mmap gave a null mapping"))
+}
+
+/// Gives a mapping of `reserve` back.
+///
+/// # Safety
+/// `base` and `len` are those of a mapping nobody uses any more.
+pub(crate) unsafe fn release(base: NonNull<u8>, len: usize) {
+    // SAFETY: our caller says that the mapping is unused.
+    unsafe { libc::munmap(base.as_ptr().cast(), len) };
+}
+
+/// `MADV_GUARD_INSTALL`, Linux 6.13: markers in the page table instead of a mapping each.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// Makes `len` bytes inaccessible without a mapping of their own; fails on kernels before 6.13.
+///
+/// # Safety
+/// The range lies in a mapping of `reserve`, and nothing in it is in use.
+pub(crate) unsafe fn guard_install(base: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: our caller owns the unused range.
+    check(unsafe { libc::madvise(base.cast(), len, MADV_GUARD_INSTALL) })
+}
+
+/// Makes `len` bytes inaccessible by splitting the mapping: two more mappings each.
+///
+/// # Safety
+/// As for [`guard_install`].
+pub(crate) unsafe fn guard_protect(base: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: our caller owns the unused range.
+    check(unsafe { libc::mprotect(base.cast(), len, libc::PROT_NONE) })
+}
+
+/// Keeps huge pages out of a mapping: a stack that uses 4 KiB must not cost 2 MiB.
+///
+/// # Safety
+/// The range is a mapping of `reserve`.
+pub(crate) unsafe fn no_huge_pages(base: *mut u8, len: usize) {
+    // Fails on kernels built without huge pages, where there is nothing to keep out.
+    // SAFETY: advice about our own mapping; it changes no contents.
+    unsafe { libc::madvise(base.cast(), len, libc::MADV_NOHUGEPAGE) };
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The process's limit on address space in bytes, if it has one.
+pub(crate) fn address_space_limit() -> Option<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a live rlimit to write to.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
+    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+}
+
+/// How many mappings the kernel allows a process.
+pub(crate) fn map_count_limit() -> usize {
+    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_530)
+}
+
+/// How many CPUs this thread may run on.
+pub(crate) fn cpu_count() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get())
+}
+
+/// How many threads this process has, or `None` where that cannot be read.
+pub(crate) fn thread_count() -> Option<usize> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the program's name in parentheses and may hold anything; the threads are
+    // the 18th field after it.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(17)?.parse().ok()
+}
+
+/// Makes the name of the calling thread visible in `ps` and in debuggers.
+pub(crate) fn thread_name(name: &std::ffi::CStr) {
+    // SAFETY: PR_SET_NAME copies at most 16 bytes of a terminated string.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// Lets timed sleeps of the calling thread end on time rather than up to 50 us late.
+pub(crate) fn thread_precise_sleep() {
+    // SAFETY: sets a number of the calling thread.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_000) };
+}
+
+/// Starts a thread that inherits neither std's test capture nor a signal mask.
+pub(crate) fn thread_start(entry: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void) -> io::Result<()> {
+    // SAFETY: the attribute and mask structs are plain data, initialised by the calls that take
+    // them first; `entry` needs no argument.
+    unsafe {
+        let mut attr = std::mem::zeroed();
+        libc::pthread_attr_init(&mut attr);
+        libc::pthread_attr_setdetachstate(&mut attr, libc::PTHREAD_CREATE_DETACHED);
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &none, &mut before);
+        let mut thread = std::mem::zeroed();
+        let result = libc::pthread_create(&mut thread, &attr, entry, ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
+        libc::pthread_attr_destroy(&mut attr);
+        if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
+    }
+}
+
+/// Ends the process without running anything: no destructor, no exit handler.
+pub(crate) fn exit_at_once(code: i32) -> ! {
+    // SAFETY: `_exit` may be called at any time.
+    unsafe { libc::_exit(code) }
+}

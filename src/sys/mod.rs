@@ -1,0 +1,56 @@
+//! The operating system: everything that is a system call, and the primitives made of one.
+//!
+//! This is the lowest step of the ladder. Nothing here knows what a goroutine is. An OS file
+//! gives the functions listed in [`os`]; the rest of this folder is written on top of them.
+//!
+//! | name | gives |
+//! |---|---|
+//! | `futex_wait`, `futex_wake` | sleeping on a word of our own |
+//! | `reserve`, `guard_install`, `guard_protect`, `no_huge_pages`, `release` | memory for stacks |
+//! | `thread_start`, `thread_name`, `thread_precise_sleep`, `thread_count` | threads that inherit nothing |
+//! | `nanotime` | the monotonic clock |
+//! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |
+//! | `exit_at_once` | the end |
+
+pub(crate) mod atomic;
+pub(crate) mod lock;
+pub(crate) mod note;
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+pub(crate) mod os;
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("sudog runs on Linux only so far; other systems need a file like src/sys/linux.rs");
+
+/// Prints a message about a broken invariant and aborts.
+///
+/// For states that cannot be reached while the runtime is sound: going on would run two threads on
+/// one stack or lose a goroutine, so the process stops where the damage was seen.
+macro_rules! fatal {
+    ($($arg:tt)*) => { $crate::sys::die(format_args!($($arg)*)) };
+}
+pub(crate) use fatal;
+
+/// Writes `fatal error: ..` to standard error without any lock, and aborts.
+#[cold]
+#[inline(never)]
+pub(crate) fn die(message: std::fmt::Arguments<'_>) -> ! {
+    write_stderr(&format!("fatal error: sudog: {message}\n"));
+    std::process::abort()
+}
+
+/// Writes `text` to standard error with plain `write` calls, ignoring errors.
+///
+/// Not `eprintln!`: that takes a lock a stopped goroutine may hold.
+pub(crate) fn write_stderr(text: &str) {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        // SAFETY: the pointer and the length are those of a live slice.
+        let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
+        if n <= 0 {
+            break;
+        }
+        rest = &rest[n as usize..];
+    }
+}

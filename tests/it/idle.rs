@@ -1,0 +1,91 @@
+//! A program with nothing to do does nothing. This is measured: see what the bound leaves out.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use sudog::chan::bounded;
+use sudog::{blocking, spawn, yield_now};
+
+use crate::support::{alone_here, goroutine};
+
+/// CPU time of all threads of this process.
+fn cpu_time() -> Duration {
+    let threads = fs::read_dir("/proc/self/task").expect("the kernel tells");
+    let spent = threads.filter_map(|thread| {
+        let line = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(spent.sum())
+}
+
+/// Fails if this process does anything to speak of. One spinning thread would use all of the
+/// 300 ms, a thread that looks around every 20 us about 60; 30 is a tenth.
+#[track_caller]
+fn assert_idle() {
+    // What has just ended needs a moment to go to sleep for good.
+    thread::sleep(Duration::from_millis(150));
+    let before = cpu_time();
+    thread::sleep(Duration::from_millis(300));
+    let spent = cpu_time() - before;
+    assert!(
+        spent < Duration::from_millis(30),
+        "{spent:?} of CPU time in 300 ms of nothing"
+    );
+}
+
+#[test]
+fn a_runtime_without_goroutines_uses_no_cpu() {
+    alone_here(|| {
+        goroutine(|| {
+            let handles: Vec<_> = (0..1_000).map(|_| spawn(yield_now)).collect();
+            handles.into_iter().for_each(|h| h.join().unwrap());
+        });
+        assert_idle();
+    });
+}
+
+#[test]
+fn goroutines_that_wait_use_no_cpu() {
+    alone_here(|| {
+        let (tx, rx) = bounded::<()>(0);
+        let waiting: Vec<_> = (0..100)
+            .map(|_| {
+                let rx = rx.clone();
+                spawn(move || rx.recv().is_err())
+            })
+            .collect();
+        assert_idle();
+        tx.close();
+        waiting.into_iter().for_each(|w| assert!(w.join().unwrap()));
+        assert_idle();
+    });
+}
+
+#[test]
+fn goroutines_in_blocking_calls_use_no_cpu() {
+    alone_here(|| {
+        let (tx, rx) = mpsc::channel::<()>();
+        let blocked = spawn(move || blocking(|| rx.recv().is_err()));
+        let (tx2, rx2) = bounded::<()>(0);
+        let waiting = spawn(move || rx2.recv().is_err());
+        assert_idle();
+        drop((tx, tx2));
+        assert!(blocked.join().unwrap() && waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn threads_that_wait_use_no_cpu() {
+    alone_here(|| {
+        let (tx, rx) = bounded::<()>(0);
+        let waiting = thread::spawn(move || rx.recv().is_err());
+        spawn(|| ()).join().unwrap();
+        assert_idle();
+        drop(tx);
+        assert!(waiting.join().unwrap());
+    });
+}

@@ -1,0 +1,32 @@
+//! What sudog does, seen from outside: one binary, one module per subject, tests named by behaviour.
+//!
+//! Every wait is bounded (see `support`). Tests that depend on a number of Ps, on the environment or
+//! on having the runtime to themselves run again in a process of their own (`support::alone`).
+//! `SUDOG_TEST_SEED` replays a stress test with the seed that a failing one printed.
+
+mod child;
+mod support;
+mod traffic;
+
+mod blocking;
+mod chan;
+mod chan_close;
+mod chan_drop;
+mod chan_errors;
+mod chan_golang;
+mod chan_threads;
+mod idle;
+#[cfg(feature = "macros")]
+mod macros;
+mod migrate;
+mod preempt;
+mod run;
+mod runtime;
+mod scope;
+mod spawn;
+mod stacks;
+mod stealing;
+#[cfg(feature = "macros")]
+mod timeout;
+mod waitgroup;
+mod yield_now;

@@ -1,0 +1,8 @@
+use sudog::go;
+
+fn main() {
+    go! {
+        let n = 1;
+        let m = n +
+    };
+}

@@ -1,0 +1,6 @@
+use sudog::go;
+
+fn main() {
+    let words = Vec::<String>::new();
+    go!(words.);
+}

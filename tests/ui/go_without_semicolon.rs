@@ -1,0 +1,6 @@
+use sudog::go;
+
+fn main() {
+    go! { println!("no semicolon behind the braces") }
+    println!("goes on");
+}

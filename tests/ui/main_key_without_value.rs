@@ -1,0 +1,2 @@
+#[sudog::main(max_procs)]
+fn main() {}

@@ -1,0 +1,4 @@
+#[sudog::main]
+fn start() {}
+
+fn main() {}

@@ -1,0 +1,2 @@
+#[sudog::main(4)]
+fn main() {}

@@ -1,0 +1,6 @@
+#[sudog::main]
+struct Main {
+    field: u32,
+}
+
+fn main() {}

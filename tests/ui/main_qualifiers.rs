@@ -1,0 +1,6 @@
+#[sudog::main]
+const unsafe extern "C" fn main()
+where
+    u8: Copy,
+{
+}

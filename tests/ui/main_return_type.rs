@@ -1,0 +1,4 @@
+#[sudog::main]
+fn main() -> u32 {
+    7
+}

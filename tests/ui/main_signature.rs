@@ -1,0 +1,2 @@
+#[sudog::main]
+fn main<T: Copy>(first: T, second: u32) {}

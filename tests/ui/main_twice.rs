@@ -1,0 +1,3 @@
+#[sudog::main]
+#[sudog::main]
+fn main() {}

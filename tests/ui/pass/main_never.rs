@@ -1,0 +1,4 @@
+#[sudog::main()]
+pub fn main() -> ! {
+    std::process::exit(0)
+}

@@ -1,0 +1,4 @@
+#[sudog::main(crate = "::sudog")]
+fn main() -> impl std::process::Termination {
+    std::process::ExitCode::SUCCESS
+}

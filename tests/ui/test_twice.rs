@@ -1,0 +1,9 @@
+#[sudog::test]
+#[test]
+fn plain() {}
+
+#[sudog::test]
+#[sudog::test]
+fn own() {}
+
+fn main() {}

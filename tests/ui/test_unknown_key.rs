@@ -1,0 +1,4 @@
+#[sudog::test(time_out = "60s")]
+fn misspelt() {}
+
+fn main() {}

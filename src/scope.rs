@@ -43,8 +43,15 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let at = Location::caller();
-    let data = Arc::new(Data { running: WaitGroup::new(), panic: Lock::new(None) });
-    let scope = Scope { data, scope: PhantomData, env: PhantomData };
+    let data = Arc::new(Data {
+        running: WaitGroup::new(),
+        panic: Lock::new(None),
+    });
+    let scope = Scope {
+        data,
+        scope: PhantomData,
+        env: PhantomData,
+    };
     // Caught, so that we wait whatever happens (invariant 1).
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
     scope.data.running.wait_as(WaitReason::Scope, at);
@@ -85,7 +92,10 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let packet = Arc::new(Packet { result: Lock::new(None), data: Arc::clone(&self.data) });
+        let packet = Arc::new(Packet {
+            result: Lock::new(None),
+            data: Arc::clone(&self.data),
+        });
         let running = self.data.running.guard();
         let theirs = Arc::clone(&packet);
         let body = move || {
@@ -98,7 +108,11 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: what `f` and `T` borrow lives for 'scope, and the scope does not end before
         // `running` was dropped, which is the last thing the goroutine does with any of it.
         let handle = unsafe { start.spawn(body) };
-        ScopedJoinHandle { handle, packet, scope: PhantomData }
+        ScopedJoinHandle {
+            handle,
+            packet,
+            scope: PhantomData,
+        }
     }
 }
 
@@ -141,7 +155,11 @@ impl<T> Drop for Packet<T> {
         let result = self.result.lock().take();
         if let Some(Err(payload)) = result {
             let mut first = self.data.panic.lock();
-            let later = if first.is_none() { first.replace(payload) } else { Some(payload) };
+            let later = if first.is_none() {
+                first.replace(payload)
+            } else {
+                Some(payload)
+            };
             drop(first);
             drop(later);
         }
@@ -194,6 +212,8 @@ impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("running", &self.data.running).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("running", &self.data.running)
+            .finish_non_exhaustive()
     }
 }

@@ -270,7 +270,6 @@ fn no_deadlocks() -> Vec<Case> {
             program: || {
                 start(|| {
                     let group = WaitGroup::new();
-                    group.add(1);
                     let guard = group.guard();
                     thread::spawn(move || {
                         let _guard = guard;

@@ -50,12 +50,19 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// ```
 pub fn never<T>() -> Receiver<T> {
     // Counted as having a sender, so that it is never closed by a drop.
-    Receiver { chan: Arc::new(Chan::new(Some(0), Flavor::Never)) }
+    Receiver {
+        chan: Arc::new(Chan::new(Some(0), Flavor::Never)),
+    }
 }
 
 fn ends<T>(chan: Chan<T>) -> (Sender<T>, Receiver<T>) {
     let chan = Arc::new(chan);
-    (Sender { chan: Arc::clone(&chan) }, Receiver { chan })
+    (
+        Sender {
+            chan: Arc::clone(&chan),
+        },
+        Receiver { chan },
+    )
 }
 
 /// The sending end of a channel. Cloning it makes another one of the same channel.
@@ -222,7 +229,9 @@ macro_rules! observers {
 
             /// Returns whether the buffer is full; always true without a buffer.
             pub fn is_full(&self) -> bool {
-                self.chan.capacity.is_some_and(|capacity| self.chan.len() >= capacity)
+                self.chan
+                    .capacity
+                    .is_some_and(|capacity| self.chan.len() >= capacity)
             }
 
             /// Returns how many values are buffered.
@@ -237,7 +246,8 @@ macro_rules! observers {
 
             /// Returns whether both are ends of the same channel.
             pub fn same_channel(&self, other: &$end<T>) -> bool {
-                let both_never = self.chan.flavor == Flavor::Never && other.chan.flavor == Flavor::Never;
+                let both_never =
+                    self.chan.flavor == Flavor::Never && other.chan.flavor == Flavor::Never;
                 both_never || Arc::ptr_eq(&self.chan, &other.chan)
             }
         }
@@ -256,14 +266,18 @@ observers!(Receiver, "let (_tx, end) = sudog::chan::bounded::<u8>(1);");
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
         count_one_more(&self.chan.sender_count);
-        Sender { chan: Arc::clone(&self.chan) }
+        Sender {
+            chan: Arc::clone(&self.chan),
+        }
     }
 }
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
         count_one_more(&self.chan.receiver_count);
-        Receiver { chan: Arc::clone(&self.chan) }
+        Receiver {
+            chan: Arc::clone(&self.chan),
+        }
     }
 }
 

@@ -18,7 +18,7 @@
 //!   7. runs on, reads the slot    <-----   6. unlock; ready(receiver)
 //! ```
 
-use crate::runtime::{self, Commit, Sudog, Token, WaitQ, WaitReason, Waiter};
+use crate::runtime::{self, Commit, Place, Sudog, Token, WaitQ, WaitReason, Waiter};
 use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use std::collections::VecDeque;
@@ -104,15 +104,18 @@ impl<T> Chan<T> {
     }
 
     fn has_room(&self, state: &State<T>) -> bool {
-        self.capacity.is_none_or(|capacity| state.buffer.len() < capacity)
+        self.capacity
+            .is_none_or(|capacity| state.buffer.len() < capacity)
     }
 
     /// Brings the mirrors up to date. Before unlocking.
     #[inline]
     fn mirror(&self, state: &State<T>) {
         if self.capacity == Some(0) {
-            self.has_receiver.store(!state.receivers.is_empty(), Ordering::Release);
-            self.has_sender.store(!state.senders.is_empty(), Ordering::Release);
+            self.has_receiver
+                .store(!state.receivers.is_empty(), Ordering::Release);
+            self.has_sender
+                .store(!state.senders.is_empty(), Ordering::Release);
         } else {
             self.len.store(state.buffer.len(), Ordering::Release);
         }
@@ -142,7 +145,8 @@ impl<T> Chan<T> {
             return Err(Unsent::Full(value));
         }
         let token = runtime::enter();
-        self.send_now(&token, self.state.lock(), value).map_err(|(unsent, _)| unsent)
+        self.send_now(&token, self.state.lock(), value)
+            .map_err(|(unsent, _)| unsent)
     }
 
     /// Sends, waiting until somebody takes the value or there is room; gives it back if the channel
@@ -159,15 +163,26 @@ impl<T> Chan<T> {
         };
         let mut slot = ManuallyDrop::new(value);
         let mut sudog = Sudog::new(token.waiter(), (&raw mut slot).cast());
-        self.wait(&mut token, state, Side::Sender, &mut sudog, WaitReason::ChanSend, at);
+        let place = Place {
+            reason: WaitReason::ChanSend,
+            at,
+        };
+        self.wait(&mut token, state, Side::Sender, &mut sudog, place);
         drop(token);
-        if sudog.success { Ok(()) } else { Err(ManuallyDrop::into_inner(slot)) }
+        if sudog.success {
+            Ok(())
+        } else {
+            Err(ManuallyDrop::into_inner(slot))
+        }
     }
 
     /// Sends if that can be done at once; otherwise hands back the value, and the lock if the channel
     /// is full.
     #[inline]
-    #[allow(clippy::type_complexity, reason = "the guard is what the caller goes on with")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "the guard is what the caller goes on with"
+    )]
     fn send_now<'a>(
         &'a self,
         token: &Token,
@@ -213,7 +228,8 @@ impl<T> Chan<T> {
             }
         }
         let token = runtime::enter();
-        self.recv_now(&token, self.state.lock()).map_err(|(missing, _)| missing)
+        self.recv_now(&token, self.state.lock())
+            .map_err(|(missing, _)| missing)
     }
 
     /// Receives, waiting for a value; `None` once the channel is closed and empty.
@@ -230,7 +246,13 @@ impl<T> Chan<T> {
             Flavor::Ordinary => WaitReason::ChanReceive,
             Flavor::Never => WaitReason::ChanReceiveNever,
         };
-        self.wait(&mut token, state, Side::Receiver, &mut sudog, reason, at);
+        self.wait(
+            &mut token,
+            state,
+            Side::Receiver,
+            &mut sudog,
+            Place { reason, at },
+        );
         // SAFETY: success says that a sender has written the slot.
         sudog.success.then(|| unsafe { slot.assume_init() })
     }
@@ -238,7 +260,10 @@ impl<T> Chan<T> {
     /// Receives if that can be done at once; otherwise hands back the lock, if the channel may yet
     /// have a value.
     #[inline]
-    #[allow(clippy::type_complexity, reason = "the guard is what the caller goes on with")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "the guard is what the caller goes on with"
+    )]
     fn recv_now<'a>(
         &'a self,
         token: &Token,
@@ -288,20 +313,22 @@ impl<T> Chan<T> {
         state: Option<Guard<'_, State<T>>>,
         side: Side,
         sudog: &mut Sudog,
-        reason: WaitReason,
-        at: &'static Location<'static>,
+        place: Place,
     ) {
-        let Some(mut state) = state else { crate::sys::fatal!("a wait without the lock") };
+        let Some(mut state) = state else {
+            crate::sys::fatal!("a wait without the lock")
+        };
         let queue = match side {
             Side::Sender => &mut state.senders,
             Side::Receiver => &mut state.receivers,
         };
+        let waiter = sudog.waiter;
         // SAFETY: under the lock; the sudog stays in our caller's frame until we were readied, and
         // only who dequeues it readies us.
         unsafe { queue.push(NonNull::from(sudog)) };
         self.mirror(&state);
         // SAFETY: the commit releases the lock we hold.
-        unsafe { token.park(reason, at, Commit::unlock(Lock::leave_locked(state))) };
+        unsafe { token.park(waiter, place, Commit::unlock(Lock::leave_locked(state))) };
     }
 
     /// Closes; false if it was closed. The buffer stays.

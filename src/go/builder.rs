@@ -64,11 +64,20 @@ impl Builder {
         if let Some(name) = &self.name
             && name.contains('\0')
         {
-            return Err(invalid(format!("a goroutine's name must hold no NUL byte: {name:?}")));
+            return Err(invalid(format!(
+                "a goroutine's name must hold no NUL byte: {name:?}"
+            )));
         }
-        let stack_class =
-            self.stack_size.map(runtime::check_stack_size).transpose().map_err(invalid)?;
+        let stack_class = self
+            .stack_size
+            .map(runtime::check_stack_size)
+            .transpose()
+            .map_err(invalid)?;
         let name = self.name.as_deref().map(Name::of_text);
-        Ok(Start { name, stack_class, ..Start::here(at) })
+        Ok(Start {
+            name,
+            stack_class,
+            ..Start::here(at)
+        })
     }
 }

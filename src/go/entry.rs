@@ -31,12 +31,17 @@ where
     T: Send,
 {
     let at = Location::caller();
-    let start = Start { stack_class: Some(runtime::stack::LARGEST), ..Start::here(at) };
+    let start = Start {
+        stack_class: Some(runtime::stack::LARGEST),
+        ..Start::here(at)
+    };
     // SAFETY: what `f` and `T` borrow outlives this call, which does not return before the goroutine
     // has ended: nothing between here and the end of `wait` unwinds.
     let handle = unsafe { start.spawn(f) };
     handle.wait(WaitReason::Join, at);
-    handle.join().unwrap_or_else(|payload| resume_unwind(payload))
+    handle
+        .join()
+        .unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// What `#[sudog::main]` expands to: runs `body` as goroutine 1 and ends when it does.
@@ -62,18 +67,27 @@ pub fn test<T: Termination>(config: Config, limit: Option<Duration>, body: fn() 
     if let Some(limit) = limit {
         let deadline = Instant::now() + limit;
         if !handle.wait_on_thread(deadline) {
-            sys::write_stderr(&format!("{handle:?} timed out after {limit:?}\n{}", runtime::list()));
+            sys::write_stderr(&format!(
+                "{handle:?} timed out after {limit:?}\n{}",
+                runtime::list()
+            ));
             panic!("test timed out after {limit:?}");
         }
     }
-    handle.join().unwrap_or_else(|payload| resume_unwind(payload))
+    handle
+        .join()
+        .unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// Starts `body`, whose result is reported inside the goroutine and so need not be `Send`.
 #[track_caller]
 fn start_body<T: Termination>(body: fn() -> T, is_main: bool) -> JoinHandle<ExitCode> {
     let stack_class = Some(runtime::stack::LARGEST);
-    let start = Start { stack_class, is_main, ..Start::here(Location::caller()) };
+    let start = Start {
+        stack_class,
+        is_main,
+        ..Start::here(Location::caller())
+    };
     // SAFETY: a function pointer and an exit code borrow nothing.
     unsafe { start.spawn(move || body().report()) }
 }

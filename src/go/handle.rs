@@ -2,7 +2,7 @@
 
 use super::Goroutine;
 use super::task::Header;
-use crate::runtime::{self, Commit, Kind, WaitReason, Waiter};
+use crate::runtime::{self, Commit, Kind, Place, WaitReason, Waiter};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -34,7 +34,10 @@ impl<T> JoinHandle<T> {
     /// # Safety
     /// `task` is a packet with a result of type `T`, and one of its counts is the handle's.
     pub(super) unsafe fn new(task: NonNull<Header>) -> JoinHandle<T> {
-        JoinHandle { task, result: PhantomData }
+        JoinHandle {
+            task,
+            result: PhantomData,
+        }
     }
 
     fn header(&self) -> &Header {
@@ -94,16 +97,20 @@ impl<T> JoinHandle<T> {
             return;
         }
         let mut token = runtime::enter_blocking();
-        let wait = Wait { header: self.task, waiter: token.waiter() };
+        let wait = Wait {
+            header: self.task,
+            waiter: token.waiter(),
+        };
         // SAFETY: the commit gets a `Wait` that outlives the park.
-        unsafe { token.park(reason, at, wait.commit()) };
+        unsafe { token.park(wait.waiter, Place { reason, at }, wait.commit()) };
     }
 
     /// Waits for the end on a plain thread, but not past `deadline`; true if it has come.
     pub(crate) fn wait_on_thread(&self, deadline: Instant) -> bool {
-        let mut token = runtime::enter_blocking();
-        let waiter = token.waiter();
-        let Kind::Thread(parker) = waiter.kind() else { panic!("for plain threads only") };
+        let waiter = runtime::enter_blocking().waiter();
+        let Kind::Thread(parker) = waiter.kind() else {
+            panic!("for plain threads only")
+        };
         if !self.header().set_waiter(waiter) || parker.note.sleep_until(Some(deadline)) {
             return true;
         }
@@ -123,7 +130,10 @@ struct Wait {
 
 impl Wait {
     fn commit(&self) -> Commit {
-        Commit { run: Wait::publish, arg: NonNull::from(self).as_ptr().cast() }
+        Commit {
+            run: Wait::publish,
+            arg: NonNull::from(self).as_ptr().cast(),
+        }
     }
 
     /// Publishes the waiter, unless the end has come meanwhile: then it runs on at once.
@@ -168,4 +178,3 @@ impl<T> fmt::Debug for JoinHandle<T> {
             .finish_non_exhaustive()
     }
 }
-

@@ -57,7 +57,10 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let start = Start { name: Some(Name::of_static(name)), ..Start::here(Location::caller()) };
+    let start = Start {
+        name: Some(Name::of_static(name)),
+        ..Start::here(Location::caller())
+    };
     // SAFETY: closure and result are 'static.
     unsafe { start.spawn(f) }
 }
@@ -103,7 +106,11 @@ where
 pub fn current() -> Option<Goroutine> {
     let g = runtime::current_g()?;
     // SAFETY: it is the calling goroutine itself.
-    Some(Goroutine { id: g.id(), name: unsafe { g.name() } })
+    Some(Goroutine {
+        id: g.id(),
+        // SAFETY: it is the calling goroutine itself.
+        name: unsafe { g.name() },
+    })
 }
 
 /// Who a goroutine is: its number and, if it has one, its name.
@@ -140,7 +147,10 @@ impl Goroutine {
 
 impl fmt::Debug for Goroutine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Goroutine").field("id", &self.id()).field("name", &self.name()).finish()
+        f.debug_struct("Goroutine")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish()
     }
 }
 

@@ -32,7 +32,9 @@ pub(super) fn install_hook() {
 pub(super) fn nobody_joined(goroutine: &Goroutine, payload: &(dyn Any + Send)) {
     if runtime::settings().on_panic == OnPanic::Exit {
         let message = message(payload);
-        sys::write_stderr(&format!("panic: {message}\n\n{goroutine} [running]:\nexit status 2\n"));
+        sys::write_stderr(&format!(
+            "panic: {message}\n\n{goroutine} [running]:\nexit status 2\n"
+        ));
         sys::os::exit_at_once(2);
     }
 }

@@ -38,7 +38,12 @@ pub(crate) struct Start {
 
 impl Start {
     pub(crate) fn here(at: &'static Location<'static>) -> Start {
-        Start { name: None, stack_class: None, is_main: false, at }
+        Start {
+            name: None,
+            stack_class: None,
+            is_main: false,
+            at,
+        }
     }
 
     /// Starts a goroutine that runs `f`.
@@ -52,13 +57,25 @@ impl Start {
         T: Send,
     {
         panic::install_hook();
-        let stack_class = self.stack_class.unwrap_or_else(|| runtime::settings().stack_class);
+        let stack_class = self
+            .stack_class
+            .unwrap_or_else(|| runtime::settings().stack_class);
         let token = runtime::enter();
         let id = runtime::next_id(&token, self.is_main);
-        let goroutine = Goroutine { id, name: self.name.clone() };
+        let goroutine = Goroutine {
+            id,
+            name: self.name.clone(),
+        };
         let task = Task::allocate(f, goroutine);
-        let entry = Entry { run: Task::<F, T>::run, data: task.as_ptr().cast() };
-        let identity = Identity { id, name: self.name, spawned_at: self.at };
+        let entry = Entry {
+            run: Task::<F, T>::run,
+            data: task.as_ptr().cast(),
+        };
+        let identity = Identity {
+            id,
+            name: self.name,
+            spawned_at: self.at,
+        };
         runtime::spawn(&token, entry, identity, stack_class);
         drop(token);
         // SAFETY: the packet was allocated with a count for the handle, and its result is a `T`.
@@ -105,7 +122,10 @@ impl<F, T> Task<F, T>
 where
     F: FnOnce() -> T,
 {
-    const VTABLE: VTable = VTable { take: Self::take, free: Self::free };
+    const VTABLE: VTable = VTable {
+        take: Self::take,
+        free: Self::free,
+    };
 
     fn allocate(f: F, goroutine: Goroutine) -> NonNull<Header> {
         let header = Header {
@@ -114,8 +134,10 @@ where
             goroutine,
             vtable: &Self::VTABLE,
         };
-        let task: Box<Task<F, T>> =
-            Box::new(Task { header, stage: UnsafeCell::new(Stage::Start(f)) });
+        let task: Box<Task<F, T>> = Box::new(Task {
+            header,
+            stage: UnsafeCell::new(Stage::Start(f)),
+        });
         NonNull::from(Box::leak(task)).cast()
     }
 
@@ -126,7 +148,9 @@ where
         let stage = unsafe { (*task).stage.get() };
         // SAFETY: before the end the stage is the goroutine's.
         let start = unsafe { mem::replace(&mut *stage, Stage::Empty) };
-        let Stage::Start(f) = start else { crate::sys::fatal!("a goroutine was started twice") };
+        let Stage::Start(f) = start else {
+            crate::sys::fatal!("a goroutine was started twice")
+        };
         let result = catch_unwind(AssertUnwindSafe(f));
         // SAFETY: as above; nothing is dropped by this write, the stage is empty.
         unsafe { ptr::write(stage, Stage::End(result)) };
@@ -216,7 +240,9 @@ impl Header {
     /// Takes the waiter back; false if it was or will be woken.
     pub(super) fn unset_waiter(&self, waiter: Waiter) -> bool {
         let waiter = waiter.into_ptr();
-        self.end.compare_exchange(waiter, NOBODY, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.end
+            .compare_exchange(waiter, NOBODY, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Makes `waker` the one to call at the end; false if that has come.
@@ -241,7 +267,10 @@ impl Header {
         let old = self.end.load(Ordering::Relaxed);
         // Release: the waiter sees its own preparations through the goroutine's swap.
         let done = old == DONE
-            || self.end.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_err();
+            || self
+                .end
+                .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+                .is_err();
         if !done && old != NOBODY {
             // SAFETY: we have swapped it out; only wakers stay behind in a handle.
             drop(unsafe { take_waker(old) });
@@ -257,7 +286,9 @@ struct WakerBox(Waker);
 /// # Safety
 /// `tagged` was swapped out of `end` by the caller and is a waker's.
 unsafe fn take_waker(tagged: *mut u8) -> Waker {
-    let boxed = tagged.map_addr(|address| address & !WAKER).cast::<WakerBox>();
+    let boxed = tagged
+        .map_addr(|address| address & !WAKER)
+        .cast::<WakerBox>();
     // SAFETY: invariant 2.
     unsafe { Box::from_raw(boxed) }.0
 }

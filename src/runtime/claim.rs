@@ -49,7 +49,9 @@ impl Claim {
         // Acquire: the winner goes on to read what the waiter prepared for this wait.
         // Release: pairs with the Acquire in `winner`.
         let (open, taken) = (Claim::word(ticket, 0), Claim::word(ticket, case + 1));
-        self.0.compare_exchange(open, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.0
+            .compare_exchange(open, taken, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Whether the wait of this ticket is still to be won.

@@ -76,7 +76,10 @@ impl Config {
     /// If `n` is 0 or above 4096.
     #[track_caller]
     pub fn max_procs(mut self, n: usize) -> Config {
-        assert!((1..=MAX_PROCS).contains(&n), "max_procs must be 1 to {MAX_PROCS}, not {n}");
+        assert!(
+            (1..=MAX_PROCS).contains(&n),
+            "max_procs must be 1 to {MAX_PROCS}, not {n}"
+        );
         self.max_procs = Some(n);
         self
     }
@@ -115,51 +118,50 @@ impl Config {
         self
     }
 
-    /// Starts the runtime with these settings.
-    ///
-    /// # Errors
-    /// [`AlreadyStarted`] if the runtime was used before; then nothing changes.
-    pub fn install(self) -> Result<(), AlreadyStarted> {
-        let mut was_started = true;
-        super::start_with(|| {
-            was_started = false;
-            self.into_settings()
-        });
-        if was_started { Err(AlreadyStarted) } else { Ok(()) }
-    }
-
-    fn into_settings(self) -> Settings {
+    pub(super) fn into_settings(self) -> Settings {
         let default = Settings::default();
         Settings {
             max_procs: self.max_procs.unwrap_or(default.max_procs),
-            stack_class: self.stack_size.and_then(stack::class_of).unwrap_or(default.stack_class),
+            stack_class: self
+                .stack_size
+                .and_then(stack::class_of)
+                .unwrap_or(default.stack_class),
             on_panic: self.on_panic.unwrap_or(default.on_panic),
             max_threads: self.max_threads.unwrap_or(default.max_threads),
             mprotect_guards: default.mprotect_guards,
         }
     }
 
-    /// Starts the runtime with these settings, or checks that they are those of the one that runs.
-    ///
-    /// # Panics
-    /// If it runs with others.
-    pub(crate) fn install_or_check(self) {
-        if self.clone().install().is_ok() {
-            return;
-        }
-        let running = super::settings();
+    /// The first key that asks for something else than what runs, if one does.
+    pub(super) fn differs_from(&self, running: &Settings) -> Option<&'static str> {
         // The environment may have overruled a key, here as well as at the start.
         let asked = self.clone().into_settings().with_environment();
-        let differ = |key: &str, given: bool, is_same: bool| {
-            assert!(
-                is_same || !given,
-                "the runtime was already started with another {key}; one runtime serves the process"
-            );
-        };
-        differ("max_procs", self.max_procs.is_some(), running.max_procs == asked.max_procs);
-        differ("stack_size", self.stack_size.is_some(), running.stack_class == asked.stack_class);
-        differ("on_panic", self.on_panic.is_some(), running.on_panic == asked.on_panic);
-        differ("max_threads", self.max_threads.is_some(), running.max_threads == asked.max_threads);
+        let keys = [
+            (
+                "max_procs",
+                self.max_procs.is_some(),
+                running.max_procs == asked.max_procs,
+            ),
+            (
+                "stack_size",
+                self.stack_size.is_some(),
+                running.stack_class == asked.stack_class,
+            ),
+            (
+                "on_panic",
+                self.on_panic.is_some(),
+                running.on_panic == asked.on_panic,
+            ),
+            (
+                "max_threads",
+                self.max_threads.is_some(),
+                running.max_threads == asked.max_threads,
+            ),
+        ];
+        let differs = keys
+            .into_iter()
+            .find(|&(_, is_given, is_same)| is_given && !is_same);
+        differs.map(|(key, ..)| key)
     }
 }
 
@@ -168,7 +170,9 @@ pub(crate) fn check_stack_size(bytes: usize) -> Result<u8, String> {
     let largest = CLASSES[usize::from(stack::LARGEST)];
     match stack::class_of(bytes) {
         Some(class) if bytes > 0 => Ok(class),
-        _ => Err(format!("a stack size must be 1 to {largest} bytes, not {bytes}")),
+        _ => Err(format!(
+            "a stack size must be 1 to {largest} bytes, not {bytes}"
+        )),
     }
 }
 
@@ -221,10 +225,14 @@ impl Settings {
         let wants = format!("a number from 1 to {MAX_PROCS}");
         let _ = read("SUDOG_MAXPROCS", &wants, &mut max_procs)
             || read("GOMAXPROCS", &wants, &mut max_procs);
-        read("SUDOG_STACK", "a size up to 8M, in bytes or with K or M", &mut |value| {
-            let class = parse_size(value).and_then(|bytes| check_stack_size(bytes).ok());
-            class.map(|class| self.stack_class = class).is_some()
-        });
+        read(
+            "SUDOG_STACK",
+            "a size up to 8M, in bytes or with K or M",
+            &mut |value| {
+                let class = parse_size(value).and_then(|bytes| check_stack_size(bytes).ok());
+                class.map(|class| self.stack_class = class).is_some()
+            },
+        );
         read("SUDOG_PANIC", "isolate or exit", &mut |value| {
             let on_panic = match value {
                 "isolate" => Some(OnPanic::Isolate),
@@ -233,14 +241,18 @@ impl Settings {
             };
             on_panic.map(|on_panic| self.on_panic = on_panic).is_some()
         });
-        read("SUDOG_DEBUG", "guard=mprotect or guard=install", &mut |value| {
-            let forced = match value {
-                "guard=mprotect" => Some(true),
-                "guard=install" => Some(false),
-                _ => None,
-            };
-            forced.map(|forced| self.mprotect_guards = forced).is_some()
-        });
+        read(
+            "SUDOG_DEBUG",
+            "guard=mprotect or guard=install",
+            &mut |value| {
+                let forced = match value {
+                    "guard=mprotect" => Some(true),
+                    "guard=install" => Some(false),
+                    _ => None,
+                };
+                forced.map(|forced| self.mprotect_guards = forced).is_some()
+            },
+        );
     }
 }
 

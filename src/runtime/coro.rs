@@ -55,7 +55,10 @@ pub(crate) struct Commit {
 impl Commit {
     /// The commit of most parks: releases the lock under which the waiter was queued.
     pub(crate) fn unlock(lock: &RawLock) -> Commit {
-        Commit { run: unlock, arg: ptr::from_ref(lock).cast_mut().cast() }
+        Commit {
+            run: unlock,
+            arg: ptr::from_ref(lock).cast_mut().cast(),
+        }
     }
 }
 
@@ -125,12 +128,18 @@ impl Stack {
             limit: StackPointer::new(limit).expect("slots lie above address 0"),
         };
         let head = NonNull::new(head_at as *mut Head).expect("slots lie above address 0");
-        let coroutine = Coroutine::with_stack(ends, move |yielder, first| root(head, yielder, first));
+        let coroutine =
+            Coroutine::with_stack(ends, move |yielder, first| root(head, yielder, first));
         let coroutine = UnsafeCell::new(ManuallyDrop::new(coroutine));
         // SAFETY: the head's place is inside the slot, aligned, above the coroutine's base, and
         // nobody else has the slot.
         unsafe {
-            head.write(Head { coroutine, yielder: Cell::new(ptr::null()), next: Cell::new(None), class });
+            head.write(Head {
+                coroutine,
+                yielder: Cell::new(ptr::null()),
+                next: Cell::new(None),
+                class,
+            });
         }
         Stack(head)
     }
@@ -179,7 +188,9 @@ fn root(head: NonNull<Head>, yielder: &Yielder<GRef, Switch>, first: GRef) {
     let mut g = first;
     loop {
         let entry = g.entry.take();
-        let Some(entry) = entry else { crate::sys::fatal!("goroutine {} has no entry", g.id()) };
+        let Some(entry) = entry else {
+            crate::sys::fatal!("goroutine {} has no entry", g.id())
+        };
         // SAFETY: the entry was given to `spawn` for one run, and we have taken it out.
         unsafe { (entry.run)(entry.data) };
         g = yielder.suspend(Switch::Exit);

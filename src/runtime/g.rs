@@ -65,6 +65,13 @@ impl WaitReason {
     }
 }
 
+/// Why and where a goroutine waits.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) reason: WaitReason,
+    pub(crate) at: &'static Location<'static>,
+}
+
 /// A goroutine's record; one to two cache lines, the first of which is all a switch needs.
 #[repr(align(128))]
 pub(crate) struct G {
@@ -170,17 +177,24 @@ impl G {
     }
 
     pub(crate) fn set_identity(&self, identity: Identity) {
-        let Identity { id, name, spawned_at } = identity;
+        let Identity {
+            id,
+            name,
+            spawned_at,
+        } = identity;
         let name = name.map_or(ptr::null_mut(), Name::into_raw);
         self.id.store(id, Ordering::Relaxed);
         self.name.store(name, Ordering::Release);
-        self.spawned_at.store(ptr::from_ref(spawned_at).cast_mut(), Ordering::Relaxed);
+        self.spawned_at
+            .store(ptr::from_ref(spawned_at).cast_mut(), Ordering::Relaxed);
     }
 
     /// Drops the name of a goroutine that has ended.
     pub(crate) fn forget_name(&self) {
         // SAFETY: `set_identity` left the count of a name here, and we take the pointer out.
-        let Some(name) = (unsafe { Name::from_raw(self.name.load(Ordering::Relaxed)) }) else { return };
+        let Some(name) = (unsafe { Name::from_raw(self.name.load(Ordering::Relaxed)) }) else {
+            return;
+        };
         // Listings read names under NAMES; a literal they may read for ever.
         let _names = name.is_shared().then(|| NAMES.lock());
         self.name.store(ptr::null_mut(), Ordering::Relaxed);
@@ -188,9 +202,10 @@ impl G {
 
     /// Notes why and where the goroutine is about to wait, for listings.
     #[inline]
-    pub(crate) fn set_wait(&self, reason: WaitReason, at: &'static Location<'static>, now_ms: u32) {
-        self.reason.store(reason as u8, Ordering::Relaxed);
-        self.waits_at.store(ptr::from_ref(at).cast_mut(), Ordering::Relaxed);
+    pub(crate) fn set_wait(&self, place: Place, now_ms: u32) {
+        self.reason.store(place.reason as u8, Ordering::Relaxed);
+        self.waits_at
+            .store(ptr::from_ref(place.at).cast_mut(), Ordering::Relaxed);
         self.waits_since_ms.store(now_ms, Ordering::Relaxed);
     }
 
@@ -246,7 +261,11 @@ pub(crate) fn new_slab() -> GList {
 
 /// Every record there is, dead ones too.
 pub(crate) fn all() -> Vec<GRef> {
-    SLABS.lock().iter().flat_map(|slab| slab.iter().map(GRef)).collect()
+    SLABS
+        .lock()
+        .iter()
+        .flat_map(|slab| slab.iter().map(GRef))
+        .collect()
 }
 
 /// A queue of goroutines, linked through the records themselves: a G is in at most one.
@@ -258,7 +277,11 @@ pub(crate) struct GList {
 
 impl GList {
     pub(crate) const fn new() -> GList {
-        GList { head: None, tail: None, len: 0 }
+        GList {
+            head: None,
+            tail: None,
+            len: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -300,7 +323,7 @@ impl GList {
     /// Appends all of `other`.
     pub(crate) fn append(&mut self, other: GList) {
         match (self.tail, other.head) {
-            (_, None) => return,
+            (_, None) => {}
             (None, _) => *self = other,
             (Some(tail), head) => {
                 tail.next.set(head);

@@ -12,7 +12,7 @@
 
 use super::g::GRef;
 use super::p::P;
-use super::parker::{Parker, ThreadParker};
+use super::parker::Parker;
 use super::pword::Word;
 use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use crate::sys::lock::Lock;
@@ -36,6 +36,8 @@ pub(crate) struct M {
     pub(crate) note: Note,
     /// What a waker left for it.
     pub(crate) handed: Cell<Option<Handed>>,
+    /// The goroutine that came with its P, to be run before any other.
+    pub(crate) handed_g: Cell<Option<GRef>>,
     pub(crate) random: Cell<u64>,
 }
 
@@ -72,6 +74,7 @@ impl M {
             spinning: Cell::new(false),
             note: Note::new(),
             handed: Cell::new(None),
+            handed_g: Cell::new(None),
             random: Cell::new(0x9E37_79B9_7F4A_7C15 ^ u64::from(id) << 32 | 1),
         }));
         all.push(m);
@@ -179,7 +182,7 @@ pub(crate) fn set_current(m: &'static M) {
 
 /// The parker of this thread. Not for goroutines, which would take it with them.
 #[inline(never)]
-pub(crate) fn parker() -> ThreadParker {
+pub(crate) fn parker() -> &'static Parker {
     // SAFETY: as in `current`.
     unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
     let own = PARKER.try_with(|slot| {
@@ -187,11 +190,8 @@ pub(crate) fn parker() -> ThreadParker {
         slot.0.set(Some(parker));
         parker
     });
-    match own {
-        Ok(parker) => ThreadParker::Own(parker),
-        // The thread is being taken down, and its slot is gone.
-        Err(_) => ThreadParker::Borrowed(Parker::take()),
-    }
+    // A thread that is being taken down has no slot any more.
+    own.unwrap_or_else(|_| Parker::borrow())
 }
 
 /// Whether this thread is unwinding: then its goroutine must not leave it, since panic counts belong
@@ -202,4 +202,3 @@ pub(crate) fn is_unwinding() -> bool {
     unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
     std::thread::panicking()
 }
-

@@ -41,10 +41,10 @@ mod status;
 pub(crate) mod sudog;
 pub(crate) mod waiter;
 
-pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use config::check_stack_size;
+pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use coro::Commit;
-pub(crate) use g::{Entry, Identity, WaitReason};
+pub(crate) use g::{Entry, Identity, Place, WaitReason};
 pub(crate) use name::Name;
 #[doc(hidden)]
 pub use name::StaticName;
@@ -57,9 +57,38 @@ pub(crate) use waiter::{Kind, Waiter};
 
 use std::time::Duration;
 
-/// Starts the scheduler unless it runs; `settings` is asked only if it does not.
-fn start_with(settings: impl FnOnce() -> config::Settings) {
-    sched::start(settings);
+impl Config {
+    /// Starts the runtime with these settings.
+    ///
+    /// # Errors
+    /// [`AlreadyStarted`] if the runtime was used before; then nothing changes.
+    pub fn install(self) -> Result<(), AlreadyStarted> {
+        let mut is_first = false;
+        sched::start(|| {
+            is_first = true;
+            self.into_settings()
+        });
+        if is_first {
+            Ok(())
+        } else {
+            Err(AlreadyStarted)
+        }
+    }
+
+    /// Starts the runtime with these settings, or checks that they are those of the one that runs.
+    ///
+    /// # Panics
+    /// If it runs with others.
+    #[track_caller]
+    pub(crate) fn install_or_check(self) {
+        if self.clone().install().is_err()
+            && let Some(key) = self.differs_from(settings())
+        {
+            panic!(
+                "the runtime was already started with another {key}; one runtime serves the process"
+            );
+        }
+    }
 }
 
 /// The settings the scheduler was started with; starts it if need be.

@@ -18,7 +18,10 @@ pub struct StaticName {
 impl StaticName {
     /// Makes a name of a literal.
     pub const fn new(text: &'static str) -> StaticName {
-        StaticName { text, is_shared: false }
+        StaticName {
+            text,
+            is_shared: false,
+        }
     }
 }
 
@@ -47,7 +50,13 @@ impl Name {
         // SAFETY: the text lives in the same allocation's keeping, is never changed, and is not
         // given out for longer than the `Name` lives.
         let text: &'static str = unsafe { &*ptr::from_ref(&*owned) };
-        let shared = SharedName { name: StaticName { text, is_shared: true }, _text: owned };
+        let shared = SharedName {
+            name: StaticName {
+                text,
+                is_shared: true,
+            },
+            _text: owned,
+        };
         let pointer = Arc::into_raw(Arc::new(shared)).cast_mut().cast();
         Name(NonNull::new(pointer).expect("an Arc is not null"))
     }

@@ -22,8 +22,10 @@ pub(crate) struct P {
     /// Set by sysmon when the time slice is over; polled by blocking operations.
     pub(crate) preempt: AtomicBool,
     pub(crate) id: u32,
-    /// *Owner.* Whether a goroutine waits in `runnext` that no idle M was woken for, and since when.
-    pub(crate) debt: Cell<Debt>,
+    /// *Owner.* How many operations have passed since a goroutine came into `runnext` for which no M
+    /// was woken, 0 if there is none; and since when it is watched (ns). See `sched/park.rs`.
+    pub(crate) debt: Cell<u32>,
+    pub(crate) debt_since: Cell<u64>,
     /// Counts time slices; written by the owner, watched by sysmon.
     pub(crate) tick: AtomicU32,
     pub(crate) runq: RunQ,
@@ -31,19 +33,6 @@ pub(crate) struct P {
     pub(crate) live: AtomicU64,
     /// *Owner.*
     pub(crate) owned: UnsafeCell<Owned>,
-}
-
-/// See `sched/park.rs`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Debt {
-    /// Nothing is owed.
-    None,
-    /// The operation that left the debt is still going on.
-    New,
-    /// It went on without parking; the next such operation looks at the clock.
-    Old,
-    /// Outstanding since this time (ns).
-    Since(u64),
 }
 
 /// What only the owner uses.
@@ -63,7 +52,8 @@ impl P {
             word: PWord::new(word),
             preempt: AtomicBool::new(false),
             id,
-            debt: Cell::new(Debt::None),
+            debt: Cell::new(0),
+            debt_since: Cell::new(0),
             tick: AtomicU32::new(0),
             runq: RunQ::new(),
             live: AtomicU64::new(0),
@@ -80,6 +70,7 @@ impl P {
     #[inline]
     pub(crate) fn add_live(&self, change: i64) {
         let live = self.live.load(Ordering::Relaxed);
-        self.live.store(live.wrapping_add_signed(change), Ordering::Relaxed);
+        self.live
+            .store(live.wrapping_add_signed(change), Ordering::Relaxed);
     }
 }

@@ -9,7 +9,7 @@
 //!    for a later wait.
 
 use super::claim::Claim;
-use crate::sys::atomic::{AtomicUsize, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 
@@ -17,6 +17,8 @@ use crate::sys::note::Note;
 pub(crate) struct Parker {
     pub(crate) claim: Claim,
     pub(crate) note: Note,
+    /// Whether it is taken for one wait only, by a thread that is being taken down.
+    is_borrowed: AtomicBool,
 }
 
 static FREE: Lock<Vec<&'static Parker>> = Lock::new(Vec::new());
@@ -28,7 +30,27 @@ impl Parker {
     /// Takes a parker that no thread uses.
     pub(crate) fn take() -> &'static Parker {
         let free = FREE.lock().pop();
-        free.unwrap_or_else(|| Box::leak(Box::new(Parker { claim: Claim::new(), note: Note::new() })))
+        free.unwrap_or_else(|| {
+            Box::leak(Box::new(Parker {
+                claim: Claim::new(),
+                note: Note::new(),
+                is_borrowed: AtomicBool::new(false),
+            }))
+        })
+    }
+
+    /// Takes one for a single wait.
+    pub(crate) fn borrow() -> &'static Parker {
+        let parker = Parker::take();
+        parker.is_borrowed.store(true, Ordering::Relaxed);
+        parker
+    }
+
+    /// The wait is over.
+    pub(crate) fn end_wait(&'static self) {
+        if self.is_borrowed.swap(false, Ordering::Relaxed) {
+            self.give_back();
+        }
     }
 
     /// Gives it back when its thread ends.
@@ -41,27 +63,5 @@ impl Parker {
         PARKED_FOR_EVER.fetch_add(1, Ordering::Relaxed);
         self.note.sleep();
         PARKED_FOR_EVER.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A parker in use by one thread: its own, or one for a single wait.
-pub(crate) enum ThreadParker {
-    Own(&'static Parker),
-    Borrowed(&'static Parker),
-}
-
-impl ThreadParker {
-    pub(crate) fn get(&self) -> &'static Parker {
-        match self {
-            ThreadParker::Own(parker) | ThreadParker::Borrowed(parker) => parker,
-        }
-    }
-}
-
-impl Drop for ThreadParker {
-    fn drop(&mut self) {
-        if let ThreadParker::Borrowed(parker) = self {
-            parker.give_back();
-        }
     }
 }

@@ -122,12 +122,17 @@ impl PWord {
 
     fn change(&self, from: Word, to: Word) -> bool {
         // AcqRel: the old owner's writes to the P go to the new one (invariant 3).
-        self.0.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.0
+            .compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Makes M `m` the owner of a P that is IDLE or LENT as `seen`.
     pub(crate) fn acquire(&self, seen: Word, m: u32) -> Option<Word> {
-        debug_assert!(matches!(seen.state(), State::Idle | State::Lent), "{seen:?}");
+        debug_assert!(
+            matches!(seen.state(), State::Idle | State::Lent),
+            "{seen:?}"
+        );
         let own = seen.next_owner(m);
         self.change(seen, own).then_some(own)
     }
@@ -165,6 +170,10 @@ impl PWord {
             return Reentry::Returned;
         }
         // The taker may have given up by now.
-        if self.is(own) { Reentry::Kept(own) } else { Reentry::Lost }
+        if self.is(own) {
+            Reentry::Kept(own)
+        } else {
+            Reentry::Lost
+        }
     }
 }

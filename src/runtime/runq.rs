@@ -52,7 +52,11 @@ impl RunQ {
     pub(crate) fn new() -> RunQ {
         let local = Worker::new_fifo();
         let stealer = local.stealer();
-        RunQ { next: AtomicPtr::new(ptr::null_mut()), local, stealer }
+        RunQ {
+            next: AtomicPtr::new(ptr::null_mut()),
+            local,
+            stealer,
+        }
     }
 
     /// Puts `g` into `runnext` and gives back whom it displaced. Owner only.
@@ -119,7 +123,10 @@ impl RunQ {
 
     /// Takes half of what waits here over to `thief`, and one of them at once. `thief`'s owner only.
     pub(crate) fn steal_into(&self, thief: &RunQ) -> Stolen {
-        match self.stealer.steal_batch_with_limit_and_pop(&thief.local, LOCAL_MAX / 2) {
+        match self
+            .stealer
+            .steal_batch_with_limit_and_pop(&thief.local, LOCAL_MAX / 2)
+        {
             Steal::Success(g) => Stolen::One(g),
             Steal::Empty => Stolen::Nothing,
             Steal::Retry => Stolen::Retry,

@@ -31,17 +31,28 @@ pub(crate) const CLASSES: [usize; 4] = [64 << 10, 256 << 10, 1 << 20, 8 << 20];
 pub(crate) const LARGEST: u8 = 3;
 
 /// The default: 256 KiB; frames of unoptimised code are several times as large.
-pub(crate) const DEFAULT_SIZE: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 };
+pub(crate) const DEFAULT_SIZE: usize = if cfg!(debug_assertions) {
+    1 << 20
+} else {
+    256 << 10
+};
 
 /// One page is enough for code that probes each page, as Rust's does; C's need not.
-const GUARD: usize = if cfg!(target_arch = "aarch64") { 64 << 10 } else { 16 << 10 };
+const GUARD: usize = if cfg!(target_arch = "aarch64") {
+    64 << 10
+} else {
+    16 << 10
+};
 
 const FIRST_ARENA: usize = 64 << 20;
 const LARGEST_ARENA: usize = 1 << 30;
 
 /// The smallest class that holds `size` bytes, if there is one.
 pub(crate) fn class_of(size: usize) -> Option<u8> {
-    CLASSES.iter().position(|&class| size <= class).map(|index| index as u8)
+    CLASSES
+        .iter()
+        .position(|&class| size <= class)
+        .map(|index| index as u8)
 }
 
 /// A slot: its ends, guard included.
@@ -82,7 +93,12 @@ struct Arena {
 }
 
 static ARENAS: [Lock<Arena>; CLASSES.len()] = [const {
-    Lock::new(Arena { next: 0, end: 0, arena_size: FIRST_ARENA, made: 0 })
+    Lock::new(Arena {
+        next: 0,
+        end: 0,
+        arena_size: FIRST_ARENA,
+        made: 0,
+    })
 }; CLASSES.len()];
 
 /// Slots made so far, of all classes.
@@ -114,7 +130,11 @@ pub(crate) fn make(class: u8) -> Result<Slot, Exhausted> {
     arena.made += 1;
     MADE.fetch_add(1, Ordering::Relaxed);
     let limit = NonNull::new(limit).expect("an arena begins above address 0");
-    Ok(Slot { limit, size, index: arena.made - 1 })
+    Ok(Slot {
+        limit,
+        size,
+        index: arena.made - 1,
+    })
 }
 
 fn reserve(len: usize) -> Result<usize, Exhausted> {
@@ -175,7 +195,11 @@ fn probe_guards() -> Guards {
                 os::release(base, page);
                 installed
             };
-            if installed.is_ok() { Guards::Install } else { Guards::Protect }
+            if installed.is_ok() {
+                Guards::Install
+            } else {
+                Guards::Protect
+            }
         }
     };
     GUARDS.store(kind as u8 + 1, Ordering::Relaxed);

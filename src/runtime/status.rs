@@ -72,6 +72,8 @@ impl Status {
     #[must_use]
     pub(crate) fn make_ready(&self) -> bool {
         let (from, to) = (State::Waiting as u32, State::Runnable as u32);
-        self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.0
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }

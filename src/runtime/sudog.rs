@@ -43,7 +43,10 @@ impl Sudog {
 
     /// A sudog of a wait that others can end too.
     pub(crate) fn contested(waiter: Waiter, slot: *mut (), ticket: Ticket, case: u32) -> Sudog {
-        Sudog { contest: Some((ticket, case)), ..Sudog::new(waiter, slot) }
+        Sudog {
+            contest: Some((ticket, case)),
+            ..Sudog::new(waiter, slot)
+        }
     }
 
     fn claim(&self) -> bool {
@@ -66,7 +69,10 @@ unsafe impl Send for WaitQ {}
 
 impl WaitQ {
     pub(crate) const fn new() -> WaitQ {
-        WaitQ { head: ptr::null_mut(), tail: ptr::null_mut() }
+        WaitQ {
+            head: ptr::null_mut(),
+            tail: ptr::null_mut(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

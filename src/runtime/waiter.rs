@@ -28,7 +28,11 @@ impl Waiter {
     }
 
     pub(crate) fn thread(parker: &'static Parker) -> Waiter {
-        Waiter(NonNull::from(parker).cast().map_addr(|address| address | THREAD))
+        Waiter(
+            NonNull::from(parker)
+                .cast()
+                .map_addr(|address| address | THREAD),
+        )
     }
 
     /// The word, to keep in an atomic; never 0.

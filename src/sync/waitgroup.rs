@@ -16,7 +16,7 @@
 //! 3. A waiter whose deadline comes leaves the queue, and the word, by itself, unless 2 was first.
 
 use crate::go::{JoinHandle, spawn};
-use crate::runtime::{self, Commit, Sudog, WaitQ, WaitReason};
+use crate::runtime::{self, Commit, Place, Sudog, WaitQ, WaitReason};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::lock::Lock;
 use std::fmt;
@@ -52,7 +52,10 @@ struct Inner {
 
 impl Default for Inner {
     fn default() -> Inner {
-        Inner { word: AtomicU64::new(0), queue: Lock::new(WaitQ::new()) }
+        Inner {
+            word: AtomicU64::new(0),
+            queue: Lock::new(WaitQ::new()),
+        }
     }
 }
 
@@ -90,10 +93,15 @@ impl WaitGroup {
     pub fn add(&self, n: usize) {
         let n = n as u64;
         // Relaxed: what `wait` must see comes before `done`, not before `add`.
-        let added = self.inner.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-            let sum = counter(word).checked_add(n).filter(|&sum| sum <= COUNTER_MAX)?;
-            Some(sum * COUNTER + waiters(word))
-        });
+        let added = self
+            .inner
+            .word
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+                let sum = counter(word)
+                    .checked_add(n)
+                    .filter(|&sum| sum <= COUNTER_MAX)?;
+                Some(sum * COUNTER + waiters(word))
+            });
         assert!(added.is_ok(), "sync: WaitGroup counter overflow");
     }
 
@@ -109,7 +117,11 @@ impl WaitGroup {
             // Release: what was done comes before the `wait` it ends. Acquire: the last `done`
             // passes on what the others did.
             let (next, orders) = (word - COUNTER, (Ordering::AcqRel, Ordering::Relaxed));
-            match self.inner.word.compare_exchange_weak(word, next, orders.0, orders.1) {
+            match self
+                .inner
+                .word
+                .compare_exchange_weak(word, next, orders.0, orders.1)
+            {
                 Ok(_) => return,
                 Err(now) => word = now,
             }
@@ -128,7 +140,7 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        self.inner.wait(None, WaitReason::WaitGroup, Location::caller());
+        self.wait_as(WaitReason::WaitGroup, Location::caller());
     }
 
     /// Waits until the counter is 0, but not longer than `limit`; true if it is.
@@ -147,7 +159,13 @@ impl WaitGroup {
     pub fn wait_timeout(&self, limit: Duration) -> bool {
         // A deadline beyond the clock's end never comes.
         let deadline = Instant::now().checked_add(limit);
-        self.inner.wait(deadline, WaitReason::WaitGroup, Location::caller())
+        self.inner.wait(
+            deadline,
+            Place {
+                reason: WaitReason::WaitGroup,
+                at: Location::caller(),
+            },
+        )
     }
 
     /// Starts a goroutine that the group waits for, also when it panics.
@@ -184,22 +202,19 @@ impl WaitGroup {
     #[track_caller]
     pub fn guard(&self) -> DoneGuard {
         self.add(1);
-        DoneGuard { group: self.clone() }
+        DoneGuard {
+            group: self.clone(),
+        }
     }
 
     /// As `wait`, for a listing that shows another reason.
     pub(crate) fn wait_as(&self, reason: WaitReason, at: &'static Location<'static>) {
-        self.inner.wait(None, reason, at);
+        self.inner.wait(None, Place { reason, at });
     }
 }
 
 impl Inner {
-    fn wait(
-        &self,
-        deadline: Option<Instant>,
-        reason: WaitReason,
-        at: &'static Location<'static>,
-    ) -> bool {
+    fn wait(&self, deadline: Option<Instant>, place: Place) -> bool {
         // Acquire: pairs with the Release of the last `done`.
         if counter(self.word.load(Ordering::Acquire)) == 0 {
             return true;
@@ -217,10 +232,10 @@ impl Inner {
         let commit = Commit::unlock(Lock::leave_locked(queue));
         match deadline {
             // SAFETY: the commit releases the lock we hold.
-            None => unsafe { token.park(reason, at, commit) },
+            None => unsafe { token.park(waiter, place, commit) },
             Some(deadline) => {
                 // SAFETY: as above; it never refuses.
-                unsafe { token.park_until(reason, at, commit, ticket, deadline) };
+                unsafe { token.park_until(waiter, place, commit, ticket, deadline) };
                 let mut queue = self.queue.lock();
                 // SAFETY: under the lock; our own sudog.
                 if unsafe { queue.remove(NonNull::from(&mut sudog)) } {
@@ -234,9 +249,11 @@ impl Inner {
 
     /// Counts a waiter unless the counter is 0. Under the lock.
     fn count_waiter(&self) -> bool {
-        let counted = self.word.fetch_update(Ordering::Relaxed, Ordering::Acquire, |word| {
-            (counter(word) > 0).then_some(word + 1)
-        });
+        let counted = self
+            .word
+            .fetch_update(Ordering::Relaxed, Ordering::Acquire, |word| {
+                (counter(word) > 0).then_some(word + 1)
+            });
         counted.is_ok()
     }
 
@@ -247,9 +264,15 @@ impl Inner {
         let mut woken = Vec::new();
         {
             let mut queue = self.queue.lock();
-            let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-                Some(if counter(word) == 1 { 0 } else { word - COUNTER })
-            });
+            let before = self
+                .word
+                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+                    Some(if counter(word) == 1 {
+                        0
+                    } else {
+                        word - COUNTER
+                    })
+                });
             if before.is_ok_and(|word| counter(word) == 1) {
                 // SAFETY: under the lock; a popped sudog is ours until its waiter is readied.
                 while let Some(mut sudog) = unsafe { queue.pop() } {

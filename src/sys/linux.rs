@@ -39,7 +39,10 @@ pub(crate) fn futex_wake(word: &AtomicU32, count: u32) {
 
 /// The monotonic clock in nanoseconds.
 pub(crate) fn nanotime() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `now` is a live timespec to write to.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
@@ -111,12 +114,19 @@ pub(crate) unsafe fn no_huge_pages(base: *mut u8, len: usize) {
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// The process's limit on address space in bytes, if it has one.
 pub(crate) fn address_space_limit() -> Option<usize> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: `limit` is a live rlimit to write to.
     let result = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
     (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
@@ -125,7 +135,9 @@ pub(crate) fn address_space_limit() -> Option<usize> {
 /// How many mappings the kernel allows a process.
 pub(crate) fn map_count_limit() -> usize {
     let text = std::fs::read_to_string("/proc/sys/vm/max_map_count");
-    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_530)
+    text.ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(65_530)
 }
 
 /// How many CPUs this thread may run on.
@@ -155,9 +167,14 @@ pub(crate) fn thread_precise_sleep() {
 }
 
 /// Starts a thread that inherits neither std's test capture nor a signal mask.
-pub(crate) fn thread_start(entry: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void) -> io::Result<()> {
+pub(crate) fn thread_start(entry: fn() -> !) -> io::Result<()> {
+    extern "C" fn begin(entry: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: the argument is the function pointer passed to `pthread_create` below.
+        let entry: fn() -> ! = unsafe { std::mem::transmute(entry) };
+        entry()
+    }
     // SAFETY: the attribute and mask structs are plain data, initialised by the calls that take
-    // them first; `entry` needs no argument.
+    // them first.
     unsafe {
         let mut attr = std::mem::zeroed();
         libc::pthread_attr_init(&mut attr);
@@ -167,10 +184,14 @@ pub(crate) fn thread_start(entry: extern "C" fn(*mut libc::c_void) -> *mut libc:
         let mut before: libc::sigset_t = std::mem::zeroed();
         libc::pthread_sigmask(libc::SIG_SETMASK, &none, &mut before);
         let mut thread = std::mem::zeroed();
-        let result = libc::pthread_create(&mut thread, &attr, entry, ptr::null_mut());
+        let result = libc::pthread_create(&mut thread, &attr, begin, entry as *mut libc::c_void);
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
         libc::pthread_attr_destroy(&mut attr);
-        if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(result))
+        }
     }
 }
 

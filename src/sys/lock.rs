@@ -64,7 +64,10 @@ unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
     pub(crate) const fn new(value: T) -> Lock<T> {
-        Lock { raw: RawLock::new(), value: UnsafeCell::new(value) }
+        Lock {
+            raw: RawLock::new(),
+            value: UnsafeCell::new(value),
+        }
     }
 
     #[inline]

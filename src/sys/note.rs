@@ -24,7 +24,9 @@ pub(crate) struct Note {
 
 impl Note {
     pub(crate) const fn new() -> Note {
-        Note { word: AtomicU32::new(EMPTY) }
+        Note {
+            word: AtomicU32::new(EMPTY),
+        }
     }
 
     /// Wakes the sleeper, or lets its next sleep return at once.
@@ -60,7 +62,8 @@ impl Note {
     /// Sleeps once, at most `limit` long, maybe less; true if it took a wake.
     pub(crate) fn sleep_for(&self, limit: Option<Duration>) -> bool {
         let asleep =
-            self.word.compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
+            self.word
+                .compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
         if asleep.is_ok() {
             os::futex_wait(&self.word, ASLEEP, limit);
         }

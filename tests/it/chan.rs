@@ -470,20 +470,22 @@ fn nothing_is_lost_when_goroutines_only_try() {
                     let tx = tx.clone();
                     spawn(move || {
                         for n in 0..each {
-                            wait_until(|| tx.try_send(n).is_ok());
+                            while tx.try_send(n).is_err() {
+                                yield_now();
+                            }
                         }
                     })
                 })
                 .collect();
             drop(tx);
             let mut sum = 0;
-            wait_until(|| match rx.try_recv() {
-                Ok(n) => {
-                    sum += n;
-                    false
+            loop {
+                match rx.try_recv() {
+                    Ok(n) => sum += n,
+                    Err(TryRecvError::Empty) => yield_now(),
+                    Err(TryRecvError::Disconnected) => break,
                 }
-                Err(error) => error.is_disconnected(),
-            });
+            }
             assert_eq!(sum, 3 * (0..each).sum::<usize>());
             senders.into_iter().for_each(|s| s.join().unwrap());
         }

@@ -14,7 +14,7 @@ use crate::support::{goroutine, rounds, settle, wait_until};
 
 /// TestChan, over a row of capacities.
 fn for_each_cap(body: impl Fn(usize) + Send + 'static) {
-    goroutine(move || (0..rounds(12)).chain([64]).for_each(body));
+    goroutine(move || (0..12).chain([64]).for_each(body));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn close_unblocks_a_receiver() {
 fn four_senders_and_four_receivers_exchange_everything() {
     const HANDS: usize = 4;
     for_each_cap(|cap| {
-        let each = rounds(200);
+        let each = 200;
         let (tx, rx) = bounded(cap);
         for _ in 0..HANDS {
             let tx = tx.clone();
@@ -237,13 +237,13 @@ fn a_chain_of_ten_thousand_goroutines_passes_a_value_along() {
     goroutine(|| {
         let (leftmost_tx, leftmost_rx) = bounded(0);
         let mut left = leftmost_tx;
-        for _ in 0..rounds(10_000) {
+        for _ in 0..10_000 {
             let (tx, rx) = bounded::<u32>(0);
             let to_the_left = std::mem::replace(&mut left, tx);
             spawn(move || to_the_left.send(rx.recv().unwrap() + 1).unwrap());
         }
         left.send(0).unwrap();
-        assert_eq!(leftmost_rx.recv(), Ok(rounds(10_000) as u32));
+        assert_eq!(leftmost_rx.recv(), Ok(10_000));
     });
 }
 
@@ -251,7 +251,7 @@ fn a_chain_of_ten_thousand_goroutines_passes_a_value_along() {
 fn a_chain_tears_down_when_its_head_is_closed() {
     goroutine(|| {
         let (head, mut right) = bounded::<()>(0);
-        for _ in 0..rounds(5_000) {
+        for _ in 0..5_000 {
             let (tx, rx) = bounded(0);
             let from = std::mem::replace(&mut right, rx);
             spawn(move || from.iter().for_each(|()| tx.send(()).unwrap()));
@@ -350,7 +350,7 @@ fn the_sieve_finds_the_primes() {
             let (tx, mut numbers) = bounded(cap);
             spawn(move || (2..).take_while(|n| tx.send(*n).is_ok()).count());
             let mut primes = Vec::new();
-            for _ in 0..rounds(100) {
+            for _ in 0..100 {
                 let prime = numbers.recv().unwrap();
                 primes.push(prime);
                 let (tx, rx) = bounded(cap);

@@ -1,16 +1,16 @@
 //! Work spreads over all Ps. These tests spin, and so have the process to themselves.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use sudog::chan::bounded;
 use sudog::runtime::max_procs;
-use sudog::{spawn, yield_now};
+use sudog::{blocking, spawn, yield_now};
 
-use crate::support::{alone_here, goroutine, rounds, stress};
+use crate::support::{alone_here, goroutine, rounds, stress, wait_until};
 
 /// Keeps the P and waits; the kernel may run another P's thread meanwhile.
 fn spin_until(holds: impl Fn() -> bool) {
@@ -127,6 +127,127 @@ fn one_woken_by_one_that_never_stops_runs_elsewhere() {
                 });
                 tx.send(()).unwrap();
                 spin_until(|| woken.load(SeqCst) == 1);
+            }
+        });
+    });
+}
+
+/// Runs `body` while more goroutines than there are Ps sit in blocking calls, and have for a while:
+/// with nothing else to do their Ps stay with them, but only until there is.
+fn beside_blocked_ones(body: impl FnOnce()) {
+    let (release, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let blocked = Arc::new(AtomicUsize::new(0));
+    let sleepers: Vec<_> = (0..2 * max_procs())
+        .map(|_| {
+            let (gate, blocked) = (gate.clone(), blocked.clone());
+            spawn(move || {
+                blocking(|| {
+                    blocked.fetch_add(1, SeqCst);
+                    gate.lock().unwrap().recv().is_err()
+                })
+            })
+        })
+        .collect();
+    wait_until(|| blocked.load(SeqCst) == sleepers.len());
+    // So that all who look for work have given up by now.
+    blocking(|| thread::sleep(Duration::from_millis(200)));
+    body();
+    drop(release);
+    assert!(sleepers.into_iter().all(|s| s.join().unwrap()));
+}
+
+#[test]
+fn ps_of_blocked_ones_are_there_for_new_work() {
+    if max_procs() == 1 {
+        return;
+    }
+    alone_here(|| {
+        goroutine(|| {
+            beside_blocked_ones(|| {
+                let ran = Arc::new(AtomicUsize::new(0));
+                for n in 1..=3 {
+                    let counting = ran.clone();
+                    spawn(move || counting.fetch_add(1, SeqCst));
+                    spin_until(|| ran.load(SeqCst) == n);
+                }
+            });
+        });
+    });
+}
+
+#[test]
+fn ps_of_blocked_ones_are_there_for_work_in_another_ps_queue() {
+    if max_procs() == 1 {
+        return;
+    }
+    alone_here(|| {
+        goroutine(|| {
+            beside_blocked_ones(|| {
+                let stop = Arc::new(AtomicUsize::new(0));
+                let seen = stop.clone();
+                let hog = spawn(move || spin_until(|| seen.load(SeqCst) == 1));
+                // From here on our P has the hog, and we are in its queue.
+                (0..100).for_each(|_| yield_now());
+                stop.store(1, SeqCst);
+                hog.join().unwrap();
+            });
+        });
+    });
+}
+
+#[test]
+fn a_p_that_comes_free_in_a_blocking_call_takes_what_waits_behind_a_hog() {
+    if max_procs() == 1 {
+        return;
+    }
+    alone_here(|| {
+        goroutine(|| {
+            let [busy, hogged, stop] = [0; 3].map(|_| Arc::new(AtomicUsize::new(0)));
+            let (release, gate) = mpsc::channel::<()>();
+            let gate = Arc::new(Mutex::new(gate));
+            // Every other P is at work, and then goes into a blocking call with an empty queue.
+            let others: Vec<_> = (1..max_procs())
+                .map(|_| {
+                    let (busy, hogged, gate) = (busy.clone(), hogged.clone(), gate.clone());
+                    spawn(move || {
+                        busy.fetch_add(1, SeqCst);
+                        spin_until(|| hogged.load(SeqCst) == 1);
+                        blocking(|| gate.lock().unwrap().recv().is_err())
+                    })
+                })
+                .collect();
+            spin_until(|| busy.load(SeqCst) == others.len());
+            // We wait behind the hog, whose P is ours, when the others come free.
+            let seen = stop.clone();
+            let hog = spawn(move || {
+                hogged.store(1, SeqCst);
+                spin_until(|| seen.load(SeqCst) == 1);
+            });
+            yield_now();
+            stop.store(1, SeqCst);
+            hog.join().unwrap();
+            drop(release);
+            assert!(others.into_iter().all(|o| o.join().unwrap()));
+        });
+    });
+}
+
+#[test]
+fn one_that_yields_to_one_that_never_stops_is_taken_elsewhere() {
+    if max_procs() == 1 {
+        return;
+    }
+    alone_here(|| {
+        goroutine(|| {
+            for _ in 0..rounds(20) {
+                let stop = Arc::new(AtomicUsize::new(0));
+                let seen = stop.clone();
+                let hog = spawn(move || spin_until(|| seen.load(SeqCst) == 1));
+                // Our P may go on with the hog; then another P must go on with us.
+                (0..100).for_each(|_| yield_now());
+                stop.store(1, SeqCst);
+                hog.join().unwrap();
             }
         });
     });

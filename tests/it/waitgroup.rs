@@ -143,13 +143,13 @@ fn go_counts_down_after_a_panic_too() {
 }
 
 #[test]
-fn a_guard_counts_down_when_dropped() {
+fn a_guard_counts_while_it_lives() {
     goroutine(|| {
         let group = WaitGroup::new();
-        group.add(3);
         let guard = group.guard();
         assert!(!group.wait_timeout(Duration::ZERO));
         drop(guard);
+        group.wait();
         for panics in [false, true] {
             let guard = group.guard();
             spawn(move || {

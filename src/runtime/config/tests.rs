@@ -6,7 +6,9 @@ fn overruled(vars: &[(&str, &str)]) -> (Settings, Vec<String>) {
     let mut settings = Settings::default();
     let mut warnings = Vec::new();
     let env = |name: &str| {
-        vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        vars.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
     };
     settings.overrule(env, |warning| warnings.push(warning));
     (settings, warnings)
@@ -50,9 +52,16 @@ fn bad_values_are_named_and_change_nothing() {
         ("SUDOG_DEBUG", "guard"),
     ] {
         let (settings, warnings) = overruled(&[(name, value)]);
-        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()), "{name}={value}");
+        assert_eq!(
+            format!("{settings:?}"),
+            format!("{:?}", Settings::default()),
+            "{name}={value}"
+        );
         assert_eq!(warnings.len(), 1, "{name}={value}");
-        assert!(warnings[0].starts_with(&format!("{name}={value} is ignored: ")), "{warnings:?}");
+        assert!(
+            warnings[0].starts_with(&format!("{name}={value} is ignored: ")),
+            "{warnings:?}"
+        );
     }
 }
 

@@ -1,17 +1,20 @@
 //! Calls that block the thread. Go's `entersyscall`, `entersyscallblock`, `exitsyscall`.
 //!
-//! Before the call the goroutine parts from its P. If somebody waits for the P and no M is looking
-//! for work, it is handed to another M at once; otherwise it is lent: anyone may take it with one
-//! swap, and if nobody does, coming back is one swap too. sysmon takes lent Ps that have work.
+//! Before the call the goroutine parts from its P. If somebody waits for a P and no M is looking for
+//! work, it is handed to another M at once; otherwise it is lent: anyone may take it with one swap,
+//! and if nobody does, coming back is one swap too. Lending is a way of idling, so the lender looks
+//! for work once more afterwards, as in counters.rs. sysmon takes lent Ps that have work.
 
 use super::{find, idle, park, sched};
 use crate::runtime::m::M;
-use crate::sys::atomic::Ordering;
+use crate::sys::atomic::{Ordering, fence};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Runs `f`, which may block the thread, while others have the P.
 pub(crate) fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    let Some(g) = park::current_g() else { return f() };
+    let Some(g) = park::current_g() else {
+        return f();
+    };
     part_from_p();
     // Caught, because coming back may wait for a P, which an unwinding goroutine had better not.
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -27,10 +30,12 @@ pub(crate) fn blocking<T>(f: impl FnOnce() -> T) -> T {
 #[inline(never)]
 fn part_from_p() {
     let mut token = park::enter_blocking();
-    let Some((m, g)) = token.goroutine() else { return };
+    let Some((m, g)) = token.goroutine() else {
+        return;
+    };
     g.blocking_depth.set(g.blocking_depth.get() + 1);
-    let is_waited_for = token.p().is_some_and(find::is_work_waiting);
-    if is_waited_for && sched().counters.read().spinning() == 0 && !token.was_inside() {
+    let is_waited_for = || token.p().is_some_and(find::is_work_waiting);
+    if !token.was_inside() && sched().counters.read().spinning() == 0 && is_waited_for() {
         // Without a thread to hand it to, the P is lent like any other.
         idle::hand_over(m, false, None);
     }
@@ -39,9 +44,15 @@ fn part_from_p() {
 
 /// Lends the P of `m`, which is about to leave the gate.
 pub(crate) fn lend(m: &M) {
+    let p = m.p();
     // Counted first: a count too high makes somebody look in vain, one too low hides the P.
     sched().lent.fetch_add(1, Ordering::Relaxed);
-    if !m.p().word.lend(m.word.get()) {
-        crate::sys::fatal!("P {} of m{} reads {:?}", m.p().id, m.id, m.p().word.read());
+    if !p.word.lend(m.word.get()) {
+        crate::sys::fatal!("P {} of m{} reads {:?}", p.id, m.id, p.word.read());
+    }
+    // SeqCst: pairs with the fence of makers, who read `lent` after it.
+    fence(Ordering::SeqCst);
+    if find::is_work_waiting(p) {
+        idle::wake_p();
     }
 }

@@ -95,7 +95,10 @@ impl Counters {
         let mut seen = self.0.load(Ordering::Relaxed);
         while Counts(seen).spinning() == 0 {
             let next = seen + SPINNING;
-            match self.0.compare_exchange_weak(seen, next, Ordering::SeqCst, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(seen, next, Ordering::SeqCst, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }

@@ -92,4 +92,3 @@ fn describe(g: &G, now_ms: u32, text: &mut String) {
         let _ = writeln!(text, "\tspawned at {place}");
     }
 }
-

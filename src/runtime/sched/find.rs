@@ -24,9 +24,7 @@ const RUNNEXT_UNTOUCHED_NS: u64 = 3_000;
 /// Finds a goroutine for `m`, sleeping until there is one. On return `m` has a P.
 pub(crate) fn find_runnable(m: &'static M) -> (GRef, Slice) {
     loop {
-        if let Some(handed) = m.handed.take()
-            && let Some(g) = handed.g
-        {
+        if let Some(g) = m.handed_g.take() {
             return (g, Slice::Own);
         }
         if !m.has_p() {
@@ -175,7 +173,12 @@ impl StealOrder {
         while gcd(stride, count) != 1 {
             stride = stride % count + 1;
         }
-        StealOrder { count, at: random % count, stride, left: count }
+        StealOrder {
+            count,
+            at: random % count,
+            stride,
+            left: count,
+        }
     }
 }
 
@@ -221,14 +224,14 @@ fn go_idle(m: &'static M) {
 }
 
 /// The last re-check. `runnext` does not count: its P runs it next, or the debt is paid.
-fn is_work_anywhere() -> bool {
+pub(crate) fn is_work_anywhere() -> bool {
     let sched = sched();
     !sched.global.is_empty()
         || sched.timers.is_due()
         || sched.ps.iter().any(|p| !p.runq.is_local_empty())
 }
 
-/// Whether goroutines wait for a P somewhere; for those who decide whether a P may be kept.
+/// Whether goroutines wait for a P, in `p` or anywhere; for those who may part from `p`.
 pub(crate) fn is_work_waiting(p: &P) -> bool {
-    !p.runq.is_empty() || !sched().global.is_empty()
+    !p.runq.is_empty() || is_work_anywhere()
 }

@@ -32,7 +32,12 @@ pub(crate) struct Idle {
 
 impl Idle {
     pub(crate) fn new() -> Idle {
-        Idle { ms: Vec::new(), ps: Vec::new(), locked_ms: 0, sysmon_asleep: false }
+        Idle {
+            ms: Vec::new(),
+            ps: Vec::new(),
+            locked_ms: 0,
+            sysmon_asleep: false,
+        }
     }
 
     /// Whether no M is awake and every P idles.
@@ -41,36 +46,53 @@ impl Idle {
     }
 }
 
-/// Wakes an M to look for work, unless one looks already or no P is free for it.
+/// Wakes an M to look for work, unless one looks already or no P is free for it; true if it did.
 ///
 /// Call after publishing the work.
 #[inline]
-pub(crate) fn wake_p() {
+pub(crate) fn wake_p() -> bool {
     let sched = sched();
     let counts = sched.counters.read_after_publishing();
-    if counts.spinning() == 0 && (counts.idle() > 0 || sched.lent.load(Ordering::Relaxed) > 0) {
-        wake_p_slow();
-    }
+    counts.spinning() == 0
+        && (counts.idle() > 0 || sched.lent.load(Ordering::Relaxed) > 0)
+        && wake_p_slow()
 }
 
 #[cold]
 #[inline(never)]
-fn wake_p_slow() {
+fn wake_p_slow() -> bool {
     let counters = &sched().counters;
-    if counters.start_only_spinner() && !start_m(true, None) {
+    if !counters.start_only_spinner() {
+        return false;
+    }
+    let is_started = start_m(true, None);
+    if !is_started {
         counters.stop_spinning();
     }
+    is_started
 }
 
 /// Starts an M on a free P: to spin, or to run `g` first. False if no P is free.
 pub(crate) fn start_m(spinning: bool, g: Option<GRef>) -> bool {
     let mut idle = sched().idle.lock();
-    let Some((m, is_new)) = take_m(&mut idle) else { return false };
+    let Some((m, is_new)) = take_m(&mut idle) else {
+        return false;
+    };
     let Some((p, word)) = take_p(&mut idle, m) else {
         put_back(&mut idle, m, is_new);
         return false;
     };
-    finish_start(idle, m, is_new, Handed { p, word, spinning, g });
+    finish_start(
+        idle,
+        m,
+        is_new,
+        Handed {
+            p,
+            word,
+            spinning,
+            g,
+        },
+    );
     true
 }
 
@@ -79,11 +101,23 @@ pub(crate) fn start_m(spinning: bool, g: Option<GRef>) -> bool {
 /// False if no M can be had; then nothing has changed.
 pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
     let mut idle = sched().idle.lock();
-    let Some((m, is_new)) = take_m(&mut idle) else { return false };
+    let Some((m, is_new)) = take_m(&mut idle) else {
+        return false;
+    };
     let p = owner.p();
     let word = p.word.give_up(owner.word.get(), Some(m.id));
     owner.drop_p();
-    finish_start(idle, m, is_new, Handed { p, word, spinning, g });
+    finish_start(
+        idle,
+        m,
+        is_new,
+        Handed {
+            p,
+            word,
+            spinning,
+            g,
+        },
+    );
     true
 }
 
@@ -93,7 +127,12 @@ pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
     let p = owner.p();
     let word = p.word.give_up(owner.word.get(), Some(m.id));
     owner.drop_p();
-    m.handed.set(Some(Handed { p, word, spinning: false, g: Some(g) }));
+    m.handed.set(Some(Handed {
+        p,
+        word,
+        spinning: false,
+        g: Some(g),
+    }));
     sched().idle.lock().locked_ms -= 1;
     m.note.wake();
 }
@@ -149,13 +188,18 @@ fn take_p(idle: &mut Idle, m: &M) -> Option<(&'static P, Word)> {
     if let Some(p) = idle.ps.pop() {
         sched.counters.remove_idle();
         let word = p.word.acquire(p.word.read(), m.id);
-        let Some(word) = word else { sys::fatal!("idle P {} reads {:?}", p.id, p.word.read()) };
+        let Some(word) = word else {
+            sys::fatal!("idle P {} reads {:?}", p.id, p.word.read())
+        };
         return Some((p, word));
     }
     if sched.lent.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    sched.ps.iter().find_map(|&p| take_lent(p, m.id).map(|word| (p, word)))
+    sched
+        .ps
+        .iter()
+        .find_map(|&p| take_lent(p, m.id).map(|word| (p, word)))
 }
 
 /// Takes `p` for M `m` if it is lent.
@@ -172,19 +216,33 @@ fn take_lent(p: &P, m: u32) -> Option<Word> {
 /// Starts an M on `p` if it is lent; true if it was.
 pub(crate) fn retake_lent(p: &'static P) -> bool {
     let mut idle = sched().idle.lock();
-    let Some((m, is_new)) = take_m(&mut idle) else { return false };
+    let Some((m, is_new)) = take_m(&mut idle) else {
+        return false;
+    };
     let Some(word) = take_lent(p, m.id) else {
         put_back(&mut idle, m, is_new);
         return false;
     };
-    finish_start(idle, m, is_new, Handed { p, word, spinning: false, g: None });
+    finish_start(
+        idle,
+        m,
+        is_new,
+        Handed {
+            p,
+            word,
+            spinning: false,
+            g: None,
+        },
+    );
     true
 }
 
 /// Gives `m`, which has none, a free P at once; false if there is none.
 pub(crate) fn acquire_p(m: &M) -> bool {
     let mut idle = sched().idle.lock();
-    let Some((p, word)) = take_p(&mut idle, m) else { return false };
+    let Some((p, word)) = take_p(&mut idle, m) else {
+        return false;
+    };
     let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
     drop(idle);
     m.set_p(p, word);
@@ -212,7 +270,9 @@ pub(crate) fn take_back_p(m: &'static M) -> bool {
     let Some(position) = idle.ms.iter().rposition(|other| std::ptr::eq(*other, m)) else {
         return false;
     };
-    let Some((p, word)) = take_p(&mut idle, m) else { return false };
+    let Some((p, word)) = take_p(&mut idle, m) else {
+        return false;
+    };
     idle.ms.remove(position);
     m.set_p(p, word);
     true
@@ -230,10 +290,13 @@ pub(crate) fn stop_m(m: &'static M) {
     await_handed(m);
 }
 
-/// Waits for the wake that brings `handed`, and takes over what it names but the goroutine.
+/// Waits for the wake that brings `handed`, and takes over what it names.
 pub(crate) fn await_handed(m: &'static M) {
     m.note.sleep();
-    let Some(handed) = m.handed.get() else { sys::fatal!("m{} was woken empty-handed", m.id) };
+    let Some(handed) = m.handed.take() else {
+        sys::fatal!("m{} was woken empty-handed", m.id)
+    };
     m.set_p(handed.p, handed.word);
     m.spinning.set(handed.spinning);
+    m.handed_g.set(handed.g);
 }

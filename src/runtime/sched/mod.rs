@@ -82,7 +82,10 @@ pub(crate) fn start(settings: impl FnOnce() -> Settings) -> &'static Sched {
             .collect::<Vec<_>>();
         let counters = Counters::new();
         ps.iter().for_each(|_| counters.add_idle());
-        let idle = idle::Idle { ps: ps.iter().rev().copied().collect(), ..idle::Idle::new() };
+        let idle = idle::Idle {
+            ps: ps.iter().rev().copied().collect(),
+            ..idle::Idle::new()
+        };
         sysmon::start();
         Sched {
             settings,
@@ -109,7 +112,10 @@ pub(crate) struct GlobalQueue {
 
 impl GlobalQueue {
     fn new() -> GlobalQueue {
-        GlobalQueue { list: Lock::new(GList::new()), len: AtomicUsize::new(0) }
+        GlobalQueue {
+            list: Lock::new(GList::new()),
+            len: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

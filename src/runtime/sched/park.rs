@@ -22,21 +22,22 @@
 use super::{idle, sched, timing};
 use crate::runtime::claim::Ticket;
 use crate::runtime::coro::{Commit, Switch};
-use crate::runtime::g::{GRef, WaitReason};
+use crate::runtime::g::{GRef, Place};
 use crate::runtime::m::{self, M};
-use crate::runtime::parker::{Parker, ThreadParker};
-use crate::runtime::p::{Debt, P};
+use crate::runtime::p::P;
 use crate::runtime::pword::Reentry;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::os;
-use std::panic::Location;
 use std::ptr;
 use std::time::Instant;
 
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
+
+/// How many operations pass between two looks at the clock.
+const DEBT_LOOK_EVERY: u32 = 16;
 
 /// An open bracket. See the invariants above.
 pub(crate) struct Token {
@@ -46,18 +47,22 @@ pub(crate) struct Token {
     was_inside: bool,
     /// Whether the P must be lent again on leaving: the operation stands in a `blocking` call.
     lend_again: bool,
-    /// What a foreign thread waits on, once it was asked for.
-    parker: Option<ThreadParker>,
 }
 
 /// Opens the bracket of an operation that never switches.
 #[inline]
 pub(crate) fn enter() -> Token {
-    let Some((m, g)) = current() else { return Token::FOREIGN };
+    let Some((m, g)) = current() else {
+        return Token::FOREIGN;
+    };
     let was_inside = m.inside.load(Ordering::Relaxed);
     m.set_inside(true);
     if m.owns_p() {
-        return Token { m: Some(m), was_inside, lend_again: false, parker: None };
+        return Token {
+            m: Some(m),
+            was_inside,
+            lend_again: false,
+        };
     }
     regain(m, g, was_inside)
 }
@@ -102,7 +107,11 @@ fn regain(m: &'static M, g: GRef, was_inside: bool) -> Token {
     if !come_back(m) {
         idle::acquire_p(m);
     }
-    Token { m: Some(m), was_inside, lend_again: g.blocking_depth.get() > 0, parker: None }
+    Token {
+        m: Some(m),
+        was_inside,
+        lend_again: g.blocking_depth.get() > 0,
+    }
 }
 
 /// Settles whether the P that `m` left is still its own; true if so.
@@ -121,7 +130,11 @@ pub(crate) fn come_back(m: &M) -> bool {
 }
 
 impl Token {
-    const FOREIGN: Token = Token { m: None, was_inside: false, lend_again: false, parker: None };
+    const FOREIGN: Token = Token {
+        m: None,
+        was_inside: false,
+        lend_again: false,
+    };
 
     /// The goroutine that opened the bracket and the M it is on now; none on a foreign thread.
     #[inline]
@@ -133,18 +146,13 @@ impl Token {
         }
     }
 
-    /// Who would wait in this bracket.
+    /// Who waits in this bracket, to be named to whoever ends the wait and to [`Token::park`].
     #[inline]
-    pub(crate) fn waiter(&mut self) -> Waiter {
+    pub(crate) fn waiter(&self) -> Waiter {
         match self.goroutine() {
             Some((_, g)) => Waiter::goroutine(g),
-            None => Waiter::thread(self.parker()),
+            None => Waiter::thread(m::parker()),
         }
-    }
-
-    /// What the calling thread waits on; the same throughout the bracket.
-    fn parker(&mut self) -> &'static Parker {
-        self.parker.get_or_insert_with(m::parker).get()
     }
 
     /// The P, if this bracket has one.
@@ -173,8 +181,12 @@ impl Token {
     /// Hands control to the M and gets it back on the same or another one.
     #[inline]
     fn switch(&mut self, switch: Switch) {
-        let Some((m, g)) = self.goroutine() else { sys::fatal!("a foreign thread cannot switch") };
-        let Some(stack) = g.stack.get() else { sys::fatal!("goroutine {} has no stack", g.id()) };
+        let Some((m, g)) = self.goroutine() else {
+            sys::fatal!("a foreign thread cannot switch")
+        };
+        let Some(stack) = g.stack.get() else {
+            sys::fatal!("goroutine {} has no stack", g.id())
+        };
         // An unwinding goroutine keeps its thread to itself: panic counts belong to threads.
         let is_unwinding = m::is_unwinding();
         if is_unwinding {
@@ -188,29 +200,26 @@ impl Token {
         self.m = m::current();
     }
 
-    /// Waits until [`ready`] is called for [`Token::waiter`], or not at all if the commit says so.
+    /// Waits until [`Token::ready`] is called for `waiter`, or not at all if the commit says so.
     ///
     /// `commit` runs once nothing is left to do here; it publishes the waiter, by unlocking the lock
     /// under which it was queued, as a rule.
     ///
     /// # Safety
-    /// `commit` may be called once with its argument, on this thread.
-    pub(crate) unsafe fn park(
-        &mut self,
-        reason: WaitReason,
-        at: &'static Location<'static>,
-        commit: Commit,
-    ) {
-        match self.goroutine() {
-            Some((_, g)) => {
-                g.set_wait(reason, at, now_ms());
+    /// - `waiter` is [`Token::waiter`]'s.
+    /// - `commit` may be called once with its argument, on this thread.
+    pub(crate) unsafe fn park(&mut self, waiter: Waiter, place: Place, commit: Commit) {
+        match waiter.kind() {
+            Kind::Goroutine(g) => {
+                g.set_wait(place, now_ms());
                 self.switch(Switch::Park(commit));
             }
-            // SAFETY: our caller's commit, called once.
-            None => {
+            Kind::Thread(parker) => {
+                // SAFETY: our caller's commit, called once.
                 if unsafe { (commit.run)(commit.arg) } {
-                    self.parker().sleep();
+                    parker.sleep();
                 }
+                parker.end_wait();
             }
         }
     }
@@ -224,24 +233,31 @@ impl Token {
     /// As for `park`; and the commit does not refuse.
     pub(crate) unsafe fn park_until(
         &mut self,
-        reason: WaitReason,
-        at: &'static Location<'static>,
+        waiter: Waiter,
+        place: Place,
         commit: Commit,
         ticket: Ticket,
         deadline: Instant,
     ) {
-        match self.goroutine() {
-            Some((_, g)) => {
+        match waiter.kind() {
+            Kind::Goroutine(_) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let left = left.as_nanos().min(u128::from(u64::MAX)) as u64;
                 let when = os::nanotime().saturating_add(left);
-                let timed = Timed { commit, when, waiter: Waiter::goroutine(g), ticket };
-                let commit = Commit { run: Timed::run, arg: ptr::from_ref(&timed).cast_mut().cast() };
+                let timed = Timed {
+                    commit,
+                    when,
+                    waiter,
+                    ticket,
+                };
+                let commit = Commit {
+                    run: Timed::run,
+                    arg: ptr::from_ref(&timed).cast_mut().cast(),
+                };
                 // SAFETY: the wrapped commit, called once; `timed` outlives the park.
-                unsafe { self.park(reason, at, commit) };
+                unsafe { self.park(waiter, place, commit) };
             }
-            None => {
-                let parker = self.parker();
+            Kind::Thread(parker) => {
                 // SAFETY: our caller's commit, called once.
                 unsafe { (commit.run)(commit.arg) };
                 let woken = parker.note.sleep_until(Some(deadline));
@@ -249,6 +265,7 @@ impl Token {
                     // Somebody was faster and is about to wake us.
                     parker.note.sleep();
                 }
+                parker.end_wait();
             }
         }
     }
@@ -266,21 +283,6 @@ impl Token {
     pub(crate) fn start(&self, g: GRef) {
         enqueue(self.p(), g);
     }
-
-    #[cold]
-    #[inline(never)]
-    fn look_at_debt(&self, p: &P) {
-        match p.debt.get() {
-            Debt::None => {}
-            Debt::New => p.debt.set(Debt::Old),
-            Debt::Old => p.debt.set(Debt::Since(os::nanotime())),
-            Debt::Since(start) => {
-                if os::nanotime() - start > DEBT_NS {
-                    pay_debt(p);
-                }
-            }
-        }
-    }
 }
 
 impl Drop for Token {
@@ -289,8 +291,8 @@ impl Drop for Token {
         let Some(m) = self.m else { return };
         if m.has_p() {
             let p = m.p();
-            if p.debt.get() != Debt::None {
-                self.look_at_debt(p);
+            if p.debt.get() != 0 {
+                look_at_debt(p);
             }
             if self.lend_again && !self.was_inside {
                 super::blocking::lend(m);
@@ -314,7 +316,12 @@ impl Timed {
     unsafe fn run(arg: *mut ()) -> bool {
         // SAFETY: `park_until` passes a `Timed` on the parked stack. All of it is copied out first:
         // once the commit has run, that stack may be in use again.
-        let Timed { commit, when, waiter, ticket } = unsafe { arg.cast::<Timed>().read() };
+        let Timed {
+            commit,
+            when,
+            waiter,
+            ticket,
+        } = unsafe { arg.cast::<Timed>().read() };
         // SAFETY: the commit of this park, called once.
         let parked = unsafe { (commit.run)(commit.arg) };
         sched().timers.arm(when, waiter, ticket);
@@ -347,8 +354,9 @@ fn enqueue(p: Option<&'static P>, g: GRef) {
     };
     match p.runq.push_next(g) {
         None => {
-            if p.debt.get() == Debt::None {
-                p.debt.set(Debt::New);
+            // What an earlier debt has counted up to stays: somebody has waited since then.
+            if p.debt.get() == 0 {
+                p.debt.set(1);
             }
         }
         Some(displaced) => {
@@ -360,9 +368,29 @@ fn enqueue(p: Option<&'static P>, g: GRef) {
     }
 }
 
-fn pay_debt(p: &P) {
-    p.debt.set(Debt::None);
-    if !p.runq.peek_next().is_null() {
+/// An operation has ended without parking while somebody waits in `runnext`.
+///
+/// Looking at the clock costs as much as a whole operation, so it is done every few of them.
+#[inline]
+fn look_at_debt(p: &P) {
+    let count = p.debt.get();
+    p.debt.set(count + 1);
+    if count.is_multiple_of(DEBT_LOOK_EVERY) {
+        look_at_debt_by_clock(p);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn look_at_debt_by_clock(p: &P) {
+    if sched().counters.read().idle() == 0 {
+        return;
+    }
+    let now = os::nanotime();
+    if p.debt.get() <= DEBT_LOOK_EVERY + 1 {
+        p.debt_since.set(now);
+    } else if now - p.debt_since.get() > DEBT_NS {
+        p.debt.set(0);
         idle::wake_p();
     }
 }

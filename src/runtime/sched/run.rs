@@ -30,10 +30,14 @@ pub(crate) fn m_main(m: &'static M) -> ! {
 fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     let p = m.p();
     if slice == Slice::Own {
-        p.tick.store(p.tick.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        p.tick.store(
+            p.tick.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
         p.preempt.store(false, Ordering::Relaxed);
     }
-    p.debt.set(crate::runtime::p::Debt::None);
+    // What is still in `runnext` (the global queue had its turn) goes on waiting.
+    p.debt.set(u32::from(!p.runq.peek_next().is_null()));
     let locked_m = g.locked_m.get();
     if locked_m != 0 && locked_m != m.id {
         idle::hand_to_locked(m, g);
@@ -126,16 +130,23 @@ fn requeue(m: &'static M, g: GRef, to_global: bool) {
     }
     g.status.set(State::Runnable);
     if m.has_p() && !to_global {
-        if let Some(spill) = m.p().runq.push_tail(g) {
-            sched().global.push_all(spill);
+        // As many wait here as before, for this M takes one of them in its place; unless it is one
+        // for whom nobody was woken yet.
+        let owes = m.p().debt.get() != 0;
+        let spill = m.p().runq.push_tail(g);
+        if owes || spill.is_some() {
+            spill
+                .into_iter()
+                .for_each(|spill| sched().global.push_all(spill));
+            wake_p();
         }
     } else {
         if m.has_p() {
             m.p().preempt.store(false, Ordering::Relaxed);
         }
         sched().global.push(g);
+        wake_p();
     }
-    wake_p();
     if is_locked {
         sleep_locked(m);
     }

@@ -51,8 +51,12 @@ impl Pool {
         Pool {
             dead: Lock::new(GList::new()),
             stacks: Lock::new(
-                [const { Shelf { stacks: StackList::new(), waiting: GList::new() } };
-                    CLASSES.len()],
+                [const {
+                    Shelf {
+                        stacks: StackList::new(),
+                        waiting: GList::new(),
+                    }
+                }; CLASSES.len()],
             ),
             is_short: AtomicBool::new(false),
             next_id: AtomicU64::new(MAIN_ID + 1),
@@ -61,7 +65,8 @@ impl Pool {
     }
 }
 
-/// The owner's part of the P that this bracket has.
+/// What only the owner of a P uses.
+#[allow(clippy::mut_from_ref, reason = "owning a P is not a matter of borrows")]
 fn owned(p: &P) -> &mut Owned {
     // SAFETY: callers are inside the gate with this P, or on its M's stack, so they own it (p.rs,
     // invariant 1), and none of the functions here calls another while it holds this reference.
@@ -78,7 +83,10 @@ pub(crate) fn next_id(token: &Token, is_main: bool) -> u64 {
     };
     let owned = owned(p);
     if owned.next_id == owned.end_id {
-        owned.next_id = sched().pool.next_id.fetch_add(IDS_PER_BATCH, Ordering::Relaxed);
+        owned.next_id = sched()
+            .pool
+            .next_id
+            .fetch_add(IDS_PER_BATCH, Ordering::Relaxed);
         owned.end_id = owned.next_id + IDS_PER_BATCH;
     }
     owned.next_id += 1;
@@ -119,7 +127,12 @@ fn take_dead(token: &Token) -> GRef {
 
 /// Takes an ended goroutine apart. On the M's stack; `m` may be without a P.
 pub(crate) fn finish(m: &M, g: GRef) {
-    debug_assert_eq!(g.locked_m.get(), 0, "goroutine {} ended while unwinding", g.id());
+    debug_assert_eq!(
+        g.locked_m.get(),
+        0,
+        "goroutine {} ended while unwinding",
+        g.id()
+    );
     let p = m.has_p().then(|| m.p());
     g.status.set(State::Dead);
     g.forget_name();
@@ -145,14 +158,19 @@ fn add_live(p: Option<&P>, change: i64) {
     match p {
         Some(p) => p.add_live(change),
         None => {
-            sched().pool.live.fetch_add(change as u64, Ordering::Relaxed);
+            sched()
+                .pool
+                .live
+                .fetch_add(change as u64, Ordering::Relaxed);
         }
     }
 }
 
 /// How many goroutines there are: spawned and not ended.
 pub(crate) fn live() -> usize {
-    let Some(sched) = super::started() else { return 0 };
+    let Some(sched) = super::started() else {
+        return 0;
+    };
     let parts = sched.ps.iter().map(|p| p.live.load(Ordering::Relaxed));
     let sum = parts.fold(sched.pool.live.load(Ordering::Relaxed), u64::wrapping_add);
     // The parts are read one after another: a goroutine that ended meanwhile may count twice.
@@ -177,7 +195,11 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
     {
         let mut shelves = pool.stacks.lock();
         let own = &mut owned(p).stacks[class];
-        let wanted = if pool.is_short.load(Ordering::Relaxed) { 1 } else { STACKS_MAX / 2 };
+        let wanted = if pool.is_short.load(Ordering::Relaxed) {
+            1
+        } else {
+            STACKS_MAX / 2
+        };
         while own.len() < wanted
             && let Some(stack) = shelves[class].stacks.pop()
         {
@@ -241,7 +263,9 @@ fn shelve(stack: Stack) {
     let sched = sched();
     let mut shelves = sched.pool.stacks.lock();
     let shelf = &mut shelves[usize::from(stack.class())];
-    let Some(g) = shelf.waiting.pop_front() else { return shelf.stacks.push(stack) };
+    let Some(g) = shelf.waiting.pop_front() else {
+        return shelf.stacks.push(stack);
+    };
     drop(shelves);
     g.stack.set(Some(stack));
     sched.global.push(g);
@@ -270,6 +294,9 @@ pub(crate) fn waiting_for_stacks() -> usize {
     if !pool.is_short.load(Ordering::Relaxed) {
         return 0;
     }
-    pool.stacks.lock().iter().map(|shelf| shelf.waiting.len()).sum()
+    pool.stacks
+        .lock()
+        .iter()
+        .map(|shelf| shelf.waiting.len())
+        .sum()
 }
-

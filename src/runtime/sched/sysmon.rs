@@ -11,12 +11,12 @@
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
-use super::{deadlock, idle, park, run, sched, spawn, started};
+use super::{deadlock, find, idle, park, run, sched, spawn, started};
+use crate::runtime::coro::Commit;
+use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
-use crate::runtime::coro::Commit;
-use crate::runtime::g::WaitReason;
 use crate::runtime::sudog::{Sudog, WaitQ};
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,10 @@ impl Sysmon {
         Sysmon {
             note: Note::new(),
             wanted: Lock::new(Vec::new()),
-            idle_watchers: Lock::new(IdleWatchers { queue: WaitQ::new(), goroutines: 0 }),
+            idle_watchers: Lock::new(IdleWatchers {
+                queue: WaitQ::new(),
+                goroutines: 0,
+            }),
             has_idle_watchers: AtomicBool::new(false),
         }
     }
@@ -89,8 +92,12 @@ impl Sysmon {
         unsafe { watchers.queue.push(NonNull::from(&mut sudog)) };
         self.has_idle_watchers.store(true, Ordering::SeqCst);
         let lock = Lock::leave_locked(watchers);
+        let place = Place {
+            reason: WaitReason::WaitIdle,
+            at,
+        };
         // SAFETY: the commit releases the lock we hold.
-        unsafe { token.park_until(WaitReason::WaitIdle, at, Commit::unlock(lock), ticket, deadline) };
+        unsafe { token.park_until(waiter, place, Commit::unlock(lock), ticket, deadline) };
         let mut watchers = self.idle_watchers.lock();
         watchers.goroutines -= usize::from(is_goroutine);
         // SAFETY: under the lock; our own sudog.
@@ -111,7 +118,7 @@ pub(crate) fn start() {
     }
 }
 
-extern "C" fn entry(_: *mut libc::c_void) -> *mut libc::c_void {
+fn entry() -> ! {
     os::thread_name(c"sudog-sysmon");
     os::thread_precise_sleep();
     while started().is_none() {
@@ -140,7 +147,12 @@ struct Seen {
 
 impl Watch {
     fn new() -> Watch {
-        let nothing = Seen { word: Word::DEAD, tick: 0, since: 0, next: 0 };
+        let nothing = Seen {
+            word: Word::DEAD,
+            tick: 0,
+            since: 0,
+            next: 0,
+        };
         Watch {
             seen: vec![nothing; sched().ps.len()],
             idle_since: None,
@@ -191,7 +203,12 @@ impl Watch {
         let is_same = seen.word == word && seen.tick == tick;
         let is_next_same = is_same && next != 0 && seen.next == next;
         let since = if is_same { seen.since } else { now };
-        *seen = Seen { word, tick, since, next };
+        *seen = Seen {
+            word,
+            tick,
+            since,
+            next,
+        };
         match word.state() {
             State::Lent if is_same && self::is_lent_p_wanted(p) => idle::retake_lent(p),
             State::Own | State::Try if is_same && now - since >= SLICE_NS => {
@@ -257,7 +274,11 @@ impl Watch {
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
         let some_idle = counts.idle() > 0 && counts.idle() < sched().ps.len();
-        if some_idle { self.sleep_ns.min(SLEEP_IN_DEBT_NS) } else { self.sleep_ns }
+        if some_idle {
+            self.sleep_ns.min(SLEEP_IN_DEBT_NS)
+        } else {
+            self.sleep_ns
+        }
     }
 
     /// Asks to be woken with the first P; false if there is something to watch after all.
@@ -273,7 +294,10 @@ impl Watch {
     /// Sleeps at most `limit_ns`, and not past the first timer.
     fn sleep_for(&self, limit_ns: Option<u64>) {
         let sched = sched();
-        let until_timer = sched.timers.first().map(|when| when.saturating_sub(os::nanotime()));
+        let until_timer = sched
+            .timers
+            .first()
+            .map(|when| when.saturating_sub(os::nanotime()));
         let limit = match (limit_ns, until_timer) {
             (Some(limit), Some(timer)) => Some(limit.min(timer)),
             (limit, timer) => limit.or(timer),
@@ -285,22 +309,21 @@ impl Watch {
 /// Whether a lent P has work of its own, or there is work and no other P for it.
 fn is_lent_p_wanted(p: &P) -> bool {
     let sched = sched();
-    let elsewhere = !sched.global.is_empty() || spawn::waiting_for_stacks() > 0;
+    let elsewhere = find::is_work_anywhere() || spawn::waiting_for_stacks() > 0;
     !p.runq.is_empty() || elsewhere && sched.counters.read().idle() == 0
 }
 
 /// Wakes an M for a goroutine that has been in `runnext` since the last look, if one was.
 fn pay(is_next_same: bool) -> bool {
-    if is_next_same {
-        idle::wake_p();
-    }
-    is_next_same
+    is_next_same && idle::wake_p()
 }
 
 #[cold]
 fn warn_no_thread(error: &std::io::Error) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        sys::write_stderr(&format!("sudog: a thread cannot be started, trying on: {error}\n"));
+        sys::write_stderr(&format!(
+            "sudog: a thread cannot be started, trying on: {error}\n"
+        ));
     });
 }

@@ -62,8 +62,14 @@ impl Ord for Entry {
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        let heap = Heap { entries: BinaryHeap::new(), sweep_at: SWEEP_MIN };
-        Timers { heap: Lock::new(heap), first: AtomicU64::new(NEVER) }
+        let heap = Heap {
+            entries: BinaryHeap::new(),
+            sweep_at: SWEEP_MIN,
+        };
+        Timers {
+            heap: Lock::new(heap),
+            first: AtomicU64::new(NEVER),
+        }
     }
 
     /// Ends the wait at `when` (ns of the monotonic clock), unless something else ended it before.
@@ -71,10 +77,15 @@ impl Timers {
         let is_first = {
             let mut heap = self.heap.lock();
             if heap.entries.len() >= heap.sweep_at {
-                heap.entries.retain(|Reverse(e)| e.waiter.claim().is_open(e.ticket));
+                heap.entries
+                    .retain(|Reverse(e)| e.waiter.claim().is_open(e.ticket));
                 heap.sweep_at = (heap.entries.len() * 2).max(SWEEP_MIN);
             }
-            heap.entries.push(Reverse(Entry { when, waiter, ticket }));
+            heap.entries.push(Reverse(Entry {
+                when,
+                waiter,
+                ticket,
+            }));
             self.publish_first(&heap) == when
         };
         if is_first {
@@ -83,7 +94,10 @@ impl Timers {
     }
 
     fn publish_first(&self, heap: &Heap) -> u64 {
-        let first = heap.entries.peek().map_or(NEVER, |Reverse(entry)| entry.when);
+        let first = heap
+            .entries
+            .peek()
+            .map_or(NEVER, |Reverse(entry)| entry.when);
         self.first.store(first, Ordering::Release);
         first
     }
@@ -119,7 +133,10 @@ impl Timers {
 
     fn pop_due(&self, now: u64) -> Option<Entry> {
         let mut heap = self.heap.lock();
-        let is_due = heap.entries.peek().is_some_and(|Reverse(entry)| entry.when <= now);
+        let is_due = heap
+            .entries
+            .peek()
+            .is_some_and(|Reverse(entry)| entry.when <= now);
         let entry = if is_due { heap.entries.pop() } else { None };
         self.publish_first(&heap);
         entry.map(|Reverse(entry)| entry)

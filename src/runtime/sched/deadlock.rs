@@ -41,10 +41,15 @@ pub(crate) fn check(own_threads: usize) {
     os::exit_at_once(2);
 }
 
+/// Whether goroutines wait, a deadlock would be reported, and no deadline will end it.
+pub(crate) fn is_possible() -> bool {
+    let is_asked = REPORT.load(Ordering::Relaxed) || spawn::waiting_for_stacks() > 0;
+    is_asked && spawn::live() > 0 && sched().timers.first().is_none()
+}
+
 fn is_dead(own_threads: usize) -> bool {
     let sched = sched();
-    let is_asked = REPORT.load(Ordering::Relaxed) || spawn::waiting_for_stacks() > 0;
-    if !is_asked || spawn::live() == 0 || sched.timers.first().is_some() {
+    if !is_possible() {
         return false;
     }
     // One for sysmon. Read before the last look at the Ms: a thread that ends meanwhile was there.

@@ -6,7 +6,8 @@
 //!
 //! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not, at
 //! most 500 us while one P idles and another runs (a debt may have to be paid), and for good once
-//! everything has been idle for 100 ms. Whoever takes the first P off the idle list wakes it.
+//! everything has been idle for 100 ms; only where goroutines wait that none of our own threads can
+//! wake, it looks for a deadlock once a second. Whoever takes the first P off the idle list wakes it.
 //!
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
@@ -36,6 +37,8 @@ const SLEEP_IN_DEBT_NS: u64 = 500_000;
 const PATIENCE: u32 = 50;
 const DEEP_SLEEP_AFTER_NS: u64 = 100_000_000;
 const DEADLOCK_AFTER_NS: u64 = 10_000_000;
+/// A thread that is not ours may end, and nobody tells.
+const DEADLOCK_LOOK_EVERY_NS: u64 = 1_000_000_000;
 
 /// Others' side of the watcher.
 pub(crate) struct Sysmon {
@@ -262,7 +265,12 @@ impl Watch {
             }
         }
         let deep = idle_for >= DEEP_SLEEP_AFTER_NS && self.may_sleep_deeply();
-        self.sleep_for(if deep { None } else { Some(self.nap()) });
+        let limit = if !deep {
+            Some(self.nap())
+        } else {
+            deadlock::is_possible().then_some(DEADLOCK_LOOK_EVERY_NS)
+        };
+        self.sleep_for(limit);
         if deep {
             sched.idle.lock().sysmon_asleep = false;
             self.quiet_rounds = 0;

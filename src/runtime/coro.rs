@@ -30,6 +30,7 @@ use corosensei::stack::StackPointer;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 /// Why a goroutine hands control back to its M.
@@ -95,6 +96,7 @@ struct Head {
     coroutine: UnsafeCell<ManuallyDrop<Coro>>,
     yielder: Cell<*const Yielder<GRef, Switch>>,
     next: Cell<Option<Stack>>,
+    limit: usize,
     class: u8,
 }
 
@@ -138,6 +140,7 @@ impl Stack {
                 coroutine,
                 yielder: Cell::new(ptr::null()),
                 next: Cell::new(None),
+                limit,
                 class,
             });
         }
@@ -147,6 +150,12 @@ impl Stack {
     fn head(&self) -> &Head {
         // SAFETY: a `Stack` is made of an initialised head, and slots are never unmapped.
         unsafe { self.0.as_ref() }
+    }
+
+    /// The addresses of the guard below it.
+    pub(crate) fn guard(&self) -> Range<usize> {
+        let limit = self.head().limit;
+        limit..limit + stack::GUARD
     }
 
     pub(crate) fn class(&self) -> u8 {

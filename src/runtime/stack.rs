@@ -38,7 +38,7 @@ pub(crate) const DEFAULT_SIZE: usize = if cfg!(debug_assertions) {
 };
 
 /// One page is enough for code that probes each page, as Rust's does; C's need not.
-const GUARD: usize = if cfg!(target_arch = "aarch64") {
+pub(crate) const GUARD: usize = if cfg!(target_arch = "aarch64") {
     64 << 10
 } else {
     16 << 10

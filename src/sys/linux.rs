@@ -1,8 +1,9 @@
 //! Linux: the system calls behind the names listed in `sys/mod.rs`.
 
-use super::atomic::AtomicU32;
+use super::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::io;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Sleeps while `*word == expected`, at most `limit` long. May return for no reason.
@@ -199,4 +200,77 @@ pub(crate) fn thread_start(entry: fn() -> !) -> io::Result<()> {
 pub(crate) fn exit_at_once(code: i32) -> ! {
     // SAFETY: `_exit` may be called at any time.
     unsafe { libc::_exit(code) }
+}
+
+/// Who looks at a segmentation fault first.
+static ON_SEGV: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+/// What was done about one before us.
+static OLD_SEGV: OnceLock<libc::sigaction> = OnceLock::new();
+
+/// Has `look` called with the address of every segmentation fault, in the handler; if it returns, the
+/// handler that was there before goes on. Once.
+pub(crate) fn on_segv(look: fn(usize)) {
+    ON_SEGV.store(look as *mut (), Ordering::Release);
+    // SAFETY: both structs are plain data; the handler is installed after what it reads is set, and
+    // runs on the alternate stack.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGSEGV, ptr::null(), &mut old);
+        let _ = OLD_SEGV.set(old);
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = handle_segv as *const () as usize;
+        new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        libc::sigaction(libc::SIGSEGV, &new, ptr::null_mut());
+    }
+}
+
+extern "C" fn handle_segv(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    let look = ON_SEGV.load(Ordering::Acquire);
+    if !look.is_null() {
+        // SAFETY: `on_segv` stored a `fn(usize)`; the kernel's info is that of a fault.
+        unsafe { std::mem::transmute::<*mut (), fn(usize)>(look)((*info).si_addr() as usize) };
+    }
+    let old = OLD_SEGV
+        .get()
+        .map_or((libc::SIG_DFL, 0), |old| (old.sa_sigaction, old.sa_flags));
+    match old {
+        (libc::SIG_DFL | libc::SIG_IGN, _) => {
+            // SAFETY: the default action, met again when the faulting instruction is.
+            unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+        }
+        // SAFETY: the kernel kept this handler under SA_SIGINFO, so it has this signature.
+        (handler, flags) if flags & libc::SA_SIGINFO != 0 => unsafe {
+            type Long = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+            std::mem::transmute::<usize, Long>(handler)(signal, info, context);
+        },
+        // SAFETY: without SA_SIGINFO a handler takes the number only.
+        (handler, _) => unsafe {
+            std::mem::transmute::<usize, extern "C" fn(libc::c_int)>(handler)(signal);
+        },
+    }
+}
+
+/// Gives the calling thread a guarded stack of `size` bytes for signal handlers, for good.
+///
+/// Where there is no memory for it the thread keeps the one it has.
+pub(crate) fn signal_stack(size: usize) {
+    let page = page_size();
+    let Ok(base) = reserve(page + size) else {
+        return;
+    };
+    // SAFETY: the mapping is ours alone; its lowest page becomes the guard, the rest the stack.
+    unsafe {
+        let _ = guard_protect(base.as_ptr(), page);
+        let stack = libc::stack_t {
+            ss_sp: base.as_ptr().add(page).cast(),
+            ss_flags: 0,
+            ss_size: size,
+        };
+        libc::sigaltstack(&stack, ptr::null_mut());
+    }
 }

@@ -11,6 +11,7 @@
 //! | `blocking` | calls that block the thread |
 //! | `sysmon` | the watcher: time slices, debts, lent Ps, new threads, timers |
 //! | `timing` | waits that end by themselves |
+//! | `overflow` | a goroutine that runs over its stack |
 //! | `deadlock` | listing goroutines, and saying that none can go on |
 //!
 //! There is one scheduler a process, made at first use and never taken down: at the end of `main`
@@ -24,6 +25,7 @@ pub(crate) mod counters;
 pub(crate) mod deadlock;
 pub(crate) mod find;
 pub(crate) mod idle;
+mod overflow;
 pub(crate) mod park;
 pub(crate) mod run;
 pub(crate) mod spawn;
@@ -86,6 +88,7 @@ pub(crate) fn start(settings: impl FnOnce() -> Settings) -> &'static Sched {
             ps: ps.iter().rev().copied().collect(),
             ..idle::Idle::new()
         };
+        overflow::install();
         sysmon::start();
         Sched {
             settings,

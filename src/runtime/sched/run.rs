@@ -5,7 +5,7 @@
 use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::come_back;
-use super::{sched, spawn};
+use super::{overflow, sched, spawn};
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
@@ -16,6 +16,7 @@ use crate::sys::atomic::Ordering;
 /// The life of an M's thread.
 pub(crate) fn m_main(m: &'static M) -> ! {
     m::set_current(m);
+    overflow::prepare_thread();
     idle::await_handed(m);
     loop {
         let (g, slice) = find_runnable(m);

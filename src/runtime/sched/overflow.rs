@@ -1,0 +1,95 @@
+//! A goroutine that runs over its stack: says which one, and aborts.
+//!
+//! The guard below each stack turns the overflow into SIGSEGV. std's handler knows the guards of
+//! threads only, so without this the process would die without a word. There is no way back from it:
+//! unwinding would need stack, and skipping destructors would leave locks held.
+//!
+//! The handler runs on a stack of its own (every M has one), allocates nothing and takes no lock.
+//! What is not a goroutine's guard goes to the handler that was there before.
+
+use crate::runtime::m;
+use crate::runtime::stack::CLASSES;
+use crate::sys::{os, write_stderr};
+use std::fmt::{self, Write};
+
+/// Installs the handler; once, before the first M.
+pub(super) fn install() {
+    os::on_segv(report);
+}
+
+/// Gives the calling thread the stack that the handler runs on.
+pub(super) fn prepare_thread() {
+    os::signal_stack(SIGNAL_STACK);
+}
+
+const SIGNAL_STACK: usize = 64 << 10;
+
+/// Called in the signal handler with the address that was touched; returns if it is not a guard of
+/// the goroutine that runs here.
+fn report(address: usize) {
+    let Some(g) = m::current().and_then(|m| m.current.get()) else {
+        return;
+    };
+    let Some(stack) = g.stack.get() else { return };
+    if !stack.guard().contains(&address) {
+        return;
+    }
+    let mut text = Text {
+        bytes: [0; 512],
+        len: 0,
+    };
+    let size = CLASSES[usize::from(stack.class())];
+    let _ = write!(
+        text,
+        "\nruntime: goroutine stack exceeds {size}-byte limit\nfatal error: "
+    );
+    let _ = write!(text, "stack overflow\n\ngoroutine {}", g.id());
+    // SAFETY: it is the goroutine that runs on this thread.
+    if let Some(name) = unsafe { g.name() } {
+        let _ = write!(text, " '{}'", name.text());
+        // Never dropped: that could free memory, in a handler.
+        std::mem::forget(name);
+    }
+    text.push(" [running]:\n");
+    if let Some(place) = g.spawned_at() {
+        let _ = writeln!(text, "\tspawned at {place}");
+    }
+    let _ = writeln!(
+        text,
+        "(Builder::stack_size or SUDOG_STACK gives a larger stack)"
+    );
+    write_stderr(text.as_str());
+    std::process::abort();
+}
+
+/// Text in a fixed place; what does not fit is left out.
+struct Text {
+    bytes: [u8; 512],
+    len: usize,
+}
+
+impl Text {
+    fn push(&mut self, text: &str) {
+        // Whole characters only.
+        for character in text.chars() {
+            let mut utf8 = [0; 4];
+            let utf8 = character.encode_utf8(&mut utf8).as_bytes();
+            let Some(place) = self.bytes.get_mut(self.len..self.len + utf8.len()) else {
+                return;
+            };
+            place.copy_from_slice(utf8);
+            self.len += utf8.len();
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text);
+        Ok(())
+    }
+}

@@ -1,6 +1,65 @@
-//! Go's way of working in Rust: goroutines, channels, and blocking calls that only park the goroutine.
-#[macro_use]
+//! Go's way of working, in Rust: goroutines, channels, and blocking calls that only park the goroutine.
+//!
+//! [`go!`] starts a goroutine; [channels](chan) connect goroutines, and plain threads, with each other;
+//! a [`WaitGroup`](sync::WaitGroup), a [`JoinHandle`] or a [`scope`] waits for their end. Beneath it is
+//! Go's scheduler: goroutines on stacks of their own, as many of them at once as there are CPUs, work
+//! stealing, and a thread more wherever one blocks. You write plain sequential code; there is no
+//! `async` and nothing to colour.
+//!
+//! ```
+//! use sudog::{chan, go};
+//!
+//! fn main() {
+//!     sudog::run(|| {
+//!         let (tx, rx) = chan::bounded(8);
+//!         for worker in 1..=3 {
+//!             let tx = tx.clone();
+//!             go!(move || tx.send(worker * worker).unwrap());
+//!         }
+//!         drop(tx);
+//!         assert_eq!(rx.iter().sum::<i32>(), 14);
+//!     });
+//! }
+//! ```
+//!
+//! `#[sudog::main]` on `main` does what `run` does here, and adds what belongs to a whole program:
+//! when `main` returns the process ends, as in Go, and when all goroutines wait for each other it says
+//! so and ends.
+//!
+//! # The contract
+//!
+//! A goroutine may go on **on another thread** after every blocking call of this crate. Rust cannot see
+//! that, so it is yours to keep in mind: **no reference into a thread-local, and no guard that belongs
+//! to a thread, may live across a blocking call.** Such guards are `std::sync::MutexGuard`, the
+//! `StdoutLock` of `stdout().lock()`, tokio's `EnterGuard`, a `ThreadRng` that is kept. Take them, use
+//! them, and drop them before you block; `println!` is fine.
+//!
+//! Which calls block:
+//!
+//! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv), and iterating a receiver;
+//! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait), the end of a [`scope`], [`run`],
+//!   [`runtime::wait_idle`];
+//! - [`blocking`] and [`yield_now`].
+//!
+//! Everything else never does: `try_send`, `try_recv`, `spawn`, `go!`, `close`, `done`, observers, and
+//! every drop.
+//!
+//! # What else to know
+//!
+//! - **What blocks outside this crate** (files, `std::thread::sleep`, a C library) holds up the other
+//!   goroutines of its P, unless it is wrapped in [`blocking`]. So does a long loop without a blocking
+//!   call: time slices are looked at there only.
+//! - **Panics** end their goroutine only; `join` gives them out, and [`runtime::OnPanic`] can say
+//!   otherwise. While a goroutine unwinds it keeps its thread.
+//! - **Stacks** are 256 KiB (1 MiB in debug builds, 8 MiB for `main`, `run` and tests), and do not grow.
+//!   Running over the end is a message that names the goroutine, and an abort. [`Builder::stack_size`]
+//!   gives a larger one; memory is used as it is touched.
+//! - **A goroutine that waits for ever** is leaked with what it owns, as in Go.
+//! - **Not promised:** fairness between goroutines beyond first come, first served where they wait; an
+//!   order in which goroutines run; anything in a child after `fork`; use in signal handlers.
+
 mod sys;
+
 pub mod chan;
 mod go;
 pub mod runtime;
@@ -15,6 +74,35 @@ pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use sudog_macros::{main, test};
 
 /// Starts a goroutine, in Go's form.
+///
+/// Gives the [`JoinHandle`]. Only the tokens matter, not the brackets:
+///
+/// - **a closure or a path** is spawned as it is;
+/// - **one call** without a `;` behind it: what it is called on and its arguments are evaluated here
+///   and moved in, the call itself runs in the goroutine, which is named after the callee. In
+///   `go!(a(x).b(y))` only `.b` is deferred;
+/// - **anything else** is the body of a `move` closure, in which `return` and `?` end the goroutine.
+///
+/// In the middle of a block `go! { .. }` needs a `;` behind it, since it has a value.
+///
+/// # Examples
+/// ```
+/// use sudog::{chan, go};
+///
+/// fn square(n: u64, out: chan::Sender<u64>) {
+///     out.send(n * n).unwrap();
+/// }
+///
+/// let (tx, rx) = chan::bounded(0);
+/// go!(square(3, tx.clone()));
+/// assert_eq!(rx.recv(), Ok(9));
+/// go! {
+///     tx.send(1).unwrap();
+///     tx.send(2).unwrap();
+/// };
+/// assert_eq!(rx.iter().sum::<u64>(), 3);
+/// assert_eq!(go!(|| "done").join().unwrap(), "done");
+/// ```
 #[cfg(feature = "macros")]
 #[macro_export]
 macro_rules! go {

@@ -57,9 +57,9 @@ impl Start {
         T: Send,
     {
         panic::install_hook();
-        let stack_class = self
-            .stack_class
-            .unwrap_or_else(|| runtime::settings().stack_class);
+        // Asked for in any case: this is what starts the runtime.
+        let settings = runtime::settings();
+        let stack_class = self.stack_class.unwrap_or(settings.stack_class);
         let token = runtime::enter();
         let id = runtime::next_id(&token, self.is_main);
         let goroutine = Goroutine {

@@ -1,13 +1,5 @@
 //! How the runtime is set up: `Config`, and the environment, which comes before it.
 //!
-//! | variable | key | default |
-//! |---|---|---|
-//! | `SUDOG_MAXPROCS`, else `GOMAXPROCS` | `max_procs` | the CPUs this process may use |
-//! | `SUDOG_STACK` | `stack_size` | 256 KiB, 1 MiB in debug builds |
-//! | `SUDOG_PANIC` | `on_panic` | `isolate` |
-//! | | `max_threads` | 10,000 |
-//! | `SUDOG_DEBUG=guard=mprotect` | | the best guard pages the kernel has |
-//!
 //! A bad value in the environment is a warning that names the variable, and then the default; a bad
 //! value in the program is a panic where it was written.
 #![forbid(unsafe_code)]
@@ -40,8 +32,16 @@ impl std::error::Error for AlreadyStarted {}
 
 /// Settings for the runtime, to be installed before its first use.
 ///
-/// What the environment says comes before what stands here: see the [module](super) for the
-/// variables.
+/// What the environment says comes before what stands here. A bad value there is a warning on
+/// standard error that names the variable, and then the default.
+///
+/// | variable | key | default |
+/// |---|---|---|
+/// | `SUDOG_MAXPROCS`, else `GOMAXPROCS` | [`max_procs`](Config::max_procs) | the CPUs this process may use |
+/// | `SUDOG_STACK`, in bytes or with `K` or `M` | [`stack_size`](Config::stack_size) | 256 KiB; 1 MiB in debug builds |
+/// | `SUDOG_PANIC`: `isolate` or `exit` | [`on_panic`](Config::on_panic) | `isolate` |
+/// | | [`max_threads`](Config::max_threads) | 10,000 |
+/// | `SUDOG_DEBUG=guard=mprotect` | | the best guard pages the kernel has |
 ///
 /// # Examples
 /// ```

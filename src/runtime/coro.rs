@@ -33,11 +33,12 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-/// Why a goroutine hands control back to its M.
+/// Why a goroutine hands control back to its M. One byte, so that it crosses in a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Switch {
-    /// It waits. `commit` runs on the M's stack once the context is saved; it makes the goroutine
+    /// It waits. Its commit runs on the M's stack once the context is saved; it makes the goroutine
     /// findable, after which the M touches it no more, or returns false to run it on at once.
-    Park(Commit),
+    Park,
     /// It goes to the tail of the local queue.
     Yield,
     /// Its time is up: it goes to the tail of the global queue.
@@ -71,7 +72,7 @@ unsafe fn unlock(lock: *mut ()) -> bool {
     true
 }
 
-type Coro = Coroutine<GRef, Switch, (), Ends>;
+type Coro = Coroutine<(), Switch, (), Ends>;
 
 /// What corosensei needs to know of a stack.
 struct Ends {
@@ -94,7 +95,11 @@ unsafe impl corosensei::stack::Stack for Ends {
 #[repr(align(64))]
 struct Head {
     coroutine: UnsafeCell<ManuallyDrop<Coro>>,
-    yielder: Cell<*const Yielder<GRef, Switch>>,
+    yielder: Cell<*const Yielder<(), Switch>>,
+    /// The goroutine that a resume from the root is to begin.
+    first: Cell<Option<GRef>>,
+    /// What goes with [`Switch::Park`].
+    commit: Cell<Option<Commit>>,
     next: Cell<Option<Stack>>,
     limit: usize,
     class: u8,
@@ -130,8 +135,7 @@ impl Stack {
             limit: StackPointer::new(limit).expect("slots lie above address 0"),
         };
         let head = NonNull::new(head_at as *mut Head).expect("slots lie above address 0");
-        let coroutine =
-            Coroutine::with_stack(ends, move |yielder, first| root(head, yielder, first));
+        let coroutine = Coroutine::with_stack(ends, move |yielder, ()| root(head, yielder));
         let coroutine = UnsafeCell::new(ManuallyDrop::new(coroutine));
         // SAFETY: the head's place is inside the slot, aligned, above the coroutine's base, and
         // nobody else has the slot.
@@ -139,6 +143,8 @@ impl Stack {
             head.write(Head {
                 coroutine,
                 yielder: Cell::new(ptr::null()),
+                first: Cell::new(None),
+                commit: Cell::new(None),
                 next: Cell::new(None),
                 limit,
                 class,
@@ -162,20 +168,40 @@ impl Stack {
         self.head().class
     }
 
+    /// Names the goroutine that the next resume is to begin.
+    pub(crate) fn bind(&self, g: GRef) {
+        self.head().first.set(Some(g));
+    }
+
     /// Runs the goroutine bound to this stack until it hands control back.
     ///
     /// # Safety
-    /// The caller is the M that owns `g`, `g` is bound to this stack, and nobody else resumes it
+    /// The caller is the M that owns the goroutine bound to this stack, and nobody else resumes it
     /// (invariant 1).
     #[inline]
-    pub(crate) unsafe fn resume(self, g: GRef) -> Switch {
+    pub(crate) unsafe fn resume(self) -> Switch {
         // SAFETY: the head is initialised; only the owner resumes, so this is the only `&mut` to
         // the coroutine, and code on the stack itself reaches the other fields only.
         let coroutine = unsafe { &mut *self.head().coroutine.get() };
-        match coroutine.resume(g) {
+        match coroutine.resume(()) {
             CoroutineResult::Yield(switch) => switch,
             CoroutineResult::Return(()) => crate::sys::fatal!("a stack's root returned"),
         }
+    }
+
+    /// Takes the commit of the park for which the goroutine has just handed control back.
+    #[inline]
+    pub(crate) fn take_commit(self) -> Commit {
+        match self.head().commit.get() {
+            Some(commit) => commit,
+            None => crate::sys::fatal!("a park without a commit"),
+        }
+    }
+
+    /// Leaves the commit for the park that follows.
+    #[inline]
+    pub(crate) fn set_commit(self, commit: Commit) {
+        self.head().commit.set(Some(commit));
     }
 
     /// Hands control back to the M. Returns when some M resumes the goroutine.
@@ -191,18 +217,18 @@ impl Stack {
     }
 }
 
-fn root(head: NonNull<Head>, yielder: &Yielder<GRef, Switch>, first: GRef) {
+fn root(head: NonNull<Head>, yielder: &Yielder<(), Switch>) {
     // SAFETY: the head was written before the first resume, which is what brought us here.
-    unsafe { head.as_ref() }.yielder.set(yielder);
-    let mut g = first;
+    let head = unsafe { head.as_ref() };
+    head.yielder.set(yielder);
     loop {
-        let entry = g.entry.take();
+        let entry = head.first.take().and_then(|g| g.entry.take());
         let Some(entry) = entry else {
-            crate::sys::fatal!("goroutine {} has no entry", g.id())
+            crate::sys::fatal!("a stack was resumed with nothing to run")
         };
         // SAFETY: the entry was given to `spawn` for one run, and we have taken it out.
         unsafe { (entry.run)(entry.data) };
-        g = yielder.suspend(Switch::Exit);
+        yielder.suspend(Switch::Exit);
     }
 }
 

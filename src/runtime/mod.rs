@@ -1,29 +1,34 @@
-//! The runtime: Go's G, M and P. And the gate, through which everything above it comes.
+//! The runtime: its settings, and what it can say about itself.
 //!
-//! **The three nouns.** A *G* is a goroutine: a stack and a place on it. An *M* is a thread. A *P* is
-//! the right to run goroutines, with the queue and the caches that go with it; there are as many as
-//! goroutines may run at once. An M that has a P takes Gs from the P's queue and runs them; one
-//! without a P sleeps, or sits in a call that blocks the thread.
-//!
-//! **Why P is apart from M.** With one queue for all, every spawn and every wake takes the same lock.
-//! With a queue for each thread, a thread that blocks in a system call takes its queue down with it,
-//! and hands its goroutines over one by one. With P apart, the queue, the warm stacks and the free
-//! records change threads by one swap of one word.
-//!
-//! **A goroutine's life.** Spawned into its P's `runnext`, without a stack. Taken by an M, which binds
-//! a stack and runs it there. It *parks*: control goes back to the M's stack first, and only there the
-//! last step of the operation (unlocking the channel) makes it findable; so nobody can run it before
-//! its context is saved. Whoever ends its wait *readies* it, into `runnext` of its own P: it runs as
-//! soon as the waker parks, with its value in the cache. It ends; the stack goes back to the P.
-//!
-//! **What is rejected.** Goroutine-to-goroutine switches (scheduler code on goroutine stacks would
-//! meet stale thread-locals); waking a thread for every readied goroutine (that costs a hundred
-//! times a switch); moving stacks (Rust has pointers into them); stopping goroutines by signals (any
-//! instruction could then be a park, also those inside `malloc`).
-//!
-//! **The gate.** Nothing above this file sees the scheduler: `mod sched` is private. What is here:
-//! [`enter`], [`enter_blocking`] and the [`Token`] they give, with `waiter`, `park` and `ready`;
-//! [`Sudog`], [`WaitQ`] and [`Commit`] to park with; [`spawn`], [`blocking`], [`yield_now`].
+//! It starts by itself at first use, from any thread; a [`Config`] installed before that, the keys of
+//! `#[sudog::main]`, and the environment (see [`Config`]) say how. There is one a process.
+
+// Beneath: Go's G, M and P, and the gate through which everything above comes.
+//
+// **The three nouns.** A *G* is a goroutine: a stack and a place on it. An *M* is a thread. A *P* is
+// the right to run goroutines, with the queue and the caches that go with it; there are as many as
+// goroutines may run at once. An M that has a P takes Gs from the P's queue and runs them; one
+// without a P sleeps, or sits in a call that blocks the thread.
+//
+// **Why P is apart from M.** With one queue for all, every spawn and every wake takes the same lock.
+// With a queue for each thread, a thread that blocks in a system call takes its queue down with it,
+// and hands its goroutines over one by one. With P apart, the queue, the warm stacks and the free
+// records change threads by one swap of one word.
+//
+// **A goroutine's life.** Spawned into its P's `runnext`, without a stack. Taken by an M, which binds
+// a stack and runs it there. It *parks*: control goes back to the M's stack first, and only there the
+// last step of the operation (unlocking the channel) makes it findable; so nobody can run it before
+// its context is saved. Whoever ends its wait *readies* it, into `runnext` of its own P: it runs as
+// soon as the waker parks, with its value in the cache. It ends; the stack goes back to the P.
+//
+// **What is rejected.** Goroutine-to-goroutine switches (scheduler code on goroutine stacks would
+// meet stale thread-locals); waking a thread for every readied goroutine (that costs a hundred
+// times a switch); moving stacks (Rust has pointers into them); stopping goroutines by signals (any
+// instruction could then be a park, also those inside `malloc`).
+//
+// **The gate.** Nothing above this file sees the scheduler: `mod sched` is private. What is here:
+// `enter`, `enter_blocking` and the `Token` they give, with `waiter`, `park` and `ready`;
+// `Sudog`, `WaitQ` and `Commit` to park with; `spawn`, `blocking`, `yield_now`.
 
 pub(crate) mod claim;
 mod config;
@@ -64,7 +69,7 @@ impl Config {
     /// [`AlreadyStarted`] if the runtime was used before; then nothing changes.
     pub fn install(self) -> Result<(), AlreadyStarted> {
         let mut is_first = false;
-        sched::start(|| {
+        sched::start_with(|| {
             is_first = true;
             self.into_settings()
         });
@@ -93,7 +98,7 @@ impl Config {
 
 /// The settings the scheduler was started with; starts it if need be.
 pub(crate) fn settings() -> &'static config::Settings {
-    &sched::sched().settings
+    sched::sched().settings()
 }
 
 /// Every goroutine with what it does, as text.
@@ -112,7 +117,7 @@ pub(crate) fn list() -> String {
 /// assert!(sudog::runtime::max_procs() >= 1);
 /// ```
 pub fn max_procs() -> usize {
-    sched::sched().ps.len()
+    sched::sched().ps().len()
 }
 
 /// Returns how many goroutines there are: spawned and not yet ended.
@@ -144,5 +149,5 @@ pub fn num_goroutines() -> usize {
 #[track_caller]
 pub fn wait_idle(timeout: Duration) -> bool {
     let at = std::panic::Location::caller();
-    sched::started().is_none_or(|sched| sched.sysmon.wait_idle(timeout, at))
+    !sched::sched().is_started() || sched::sched().sysmon.wait_idle(timeout, at)
 }

@@ -188,11 +188,13 @@ fn unpark_does_not_end_a_wait() {
 }
 
 #[test]
-fn a_channel_works_while_its_thread_ends() {
+fn channels_and_spawns_work_while_their_thread_ends() {
     struct Last(Sender<u8>, Receiver<u8>);
     impl Drop for Last {
         fn drop(&mut self) {
+            assert!(sudog::current().is_none());
             assert_eq!(self.1.recv(), Ok(1));
+            assert_eq!(sudog::spawn(|| 2).join().unwrap(), 2);
             self.0.send(2).unwrap();
         }
     }

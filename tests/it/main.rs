@@ -2,7 +2,8 @@
 //!
 //! Every wait is bounded (see `support`). Tests that depend on a number of Ps, on the environment or
 //! on having the runtime to themselves run again in a process of their own (`support::alone`).
-//! `SUDOG_TEST_SEED` replays a stress test with the seed that a failing one printed.
+//! `SUDOG_TEST_SEED` replays a stress test with the seed that a failing one printed, and
+//! `SUDOG_TEST_ROUNDS` makes stress tests that many times as long.
 
 mod child;
 mod support;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sudog::chan::bounded;
 use sudog::runtime::{AlreadyStarted, Config, OnPanic, max_procs, num_goroutines, wait_idle};
-use sudog::{run, spawn, yield_now};
+use sudog::{blocking, run, spawn, yield_now};
 
 use crate::child::Output;
 use crate::stacks::descend;
@@ -81,7 +81,7 @@ fn wait_idle_in_a_goroutine_does_not_count_the_caller() {
             drop(spawn(move || rx.recv()));
             assert!(!wait_idle(Duration::from_millis(20)));
             tx.close();
-            assert!(wait_idle(LIMIT));
+            assert!(wait_idle(Duration::MAX));
         });
     });
 }
@@ -227,6 +227,25 @@ fn config_is_refused_once_the_runtime_runs() {
                 .install()
                 .is_err()
         );
+    });
+}
+
+#[test]
+fn with_few_threads_blocking_calls_wait_for_each_other() {
+    alone(&[("SUDOG_MAXPROCS", "2")], || {
+        Config::new().max_threads(3).install().unwrap();
+        run(|| {
+            let handles: Vec<_> = (0..20)
+                .map(|n| {
+                    spawn(move || {
+                        blocking(|| thread::sleep(Duration::from_millis(1)));
+                        yield_now();
+                        n
+                    })
+                })
+                .collect();
+            assert!(handles.into_iter().map(|h| h.join().unwrap()).eq(0..20));
+        });
     });
 }
 

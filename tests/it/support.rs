@@ -137,13 +137,16 @@ pub fn mostly(mut round: impl FnMut() -> bool) {
     assert!(held >= 5, "it held in {held} of 20 rounds");
 }
 
-/// How many rounds a stress test makes: more where the code is fast.
+/// How many rounds a stress test makes: more where the code is fast, and SUDOG_TEST_ROUNDS times as
+/// many for those who look for a rare bug.
 pub fn rounds(count: usize) -> usize {
-    if cfg!(debug_assertions) {
-        count
-    } else {
-        4 * count
-    }
+    let factor = std::env::var("SUDOG_TEST_ROUNDS").map_or(1, |n| n.parse().expect("a number"));
+    factor
+        * if cfg!(debug_assertions) {
+            count
+        } else {
+            4 * count
+        }
 }
 
 /// The text that a panic was raised with.

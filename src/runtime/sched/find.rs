@@ -79,7 +79,7 @@ fn find_shared(m: &'static M) -> Option<(GRef, Slice)> {
     if let Some(g) = take_global_batch(m.p()) {
         return Some((g, Slice::Own));
     }
-    if sched().ps.len() == 1 || !may_spin(m) {
+    if sched().ps().len() == 1 || !may_spin(m) {
         return None;
     }
     if !m.spinning.get() {
@@ -96,7 +96,7 @@ fn take_global_batch(p: &P) -> Option<GRef> {
     if len == 0 {
         return None;
     }
-    let share = (len / sched.ps.len() + 1).min(LOCAL_MAX / 2);
+    let share = (len / sched.ps().len() + 1).min(LOCAL_MAX / 2);
     let mut batch = sched.global.pop(share);
     let first = batch.pop_front();
     keep_all(p, batch);
@@ -115,7 +115,7 @@ pub(crate) fn keep_all(p: &P, mut goroutines: GList) {
 /// At most half as many spin as are busy: more would only take each other's time.
 fn may_spin(m: &M) -> bool {
     let counts: Counts = sched().counters.read();
-    let busy = sched().ps.len() - counts.idle().min(sched().ps.len());
+    let busy = sched().ps().len() - counts.idle().min(sched().ps().len());
     m.spinning.get() || 2 * counts.spinning() < busy
 }
 
@@ -124,8 +124,8 @@ fn steal(m: &'static M) -> Option<GRef> {
     const ROUNDS: u32 = 4;
     let sched = sched();
     for round in 1..=ROUNDS {
-        for p in StealOrder::new(sched.ps.len(), m.random()) {
-            let victim = sched.ps[p];
+        for p in StealOrder::new(sched.ps().len(), m.random()) {
+            let victim = sched.ps()[p];
             if std::ptr::eq(victim, m.p()) || victim.word.read().state() == State::Idle {
                 continue;
             }
@@ -228,7 +228,7 @@ pub(crate) fn is_work_anywhere() -> bool {
     let sched = sched();
     !sched.global.is_empty()
         || sched.timers.is_due()
-        || sched.ps.iter().any(|p| !p.runq.is_local_empty())
+        || sched.ps().iter().any(|p| !p.runq.is_local_empty())
 }
 
 /// Whether goroutines wait for a P, in `p` or anywhere; for those who may part from `p`.

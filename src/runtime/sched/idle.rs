@@ -31,7 +31,7 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    pub(crate) fn new() -> Idle {
+    pub(crate) const fn new() -> Idle {
         Idle {
             ms: Vec::new(),
             ps: Vec::new(),
@@ -42,7 +42,7 @@ impl Idle {
 
     /// Whether no M is awake and every P idles.
     pub(crate) fn all_asleep(&self) -> bool {
-        self.ps.len() == sched().ps.len() && self.ms.len() + self.locked_ms == M::count()
+        self.ps.len() == sched().ps().len() && self.ms.len() + self.locked_ms == M::count()
     }
 }
 
@@ -155,7 +155,7 @@ fn take_m(idle: &mut Idle) -> Option<(&'static M, bool)> {
     if let Some(m) = idle.ms.pop() {
         return Some((m, false));
     }
-    if M::count() >= sched().settings.max_threads {
+    if M::count() >= sched().settings().max_threads {
         warn_thread_limit();
         return None;
     }
@@ -174,7 +174,7 @@ fn put_back(idle: &mut Idle, m: &'static M, is_new: bool) {
 fn warn_thread_limit() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let limit = sched().settings.max_threads;
+        let limit = sched().settings().max_threads;
         sys::write_stderr(&format!(
             "sudog: {limit} threads are in use, the limit; goroutines wait until a blocking call ends \
              (raise it with Config::max_threads)\n"
@@ -197,7 +197,7 @@ fn take_p(idle: &mut Idle, m: &M) -> Option<(&'static P, Word)> {
         return None;
     }
     sched
-        .ps
+        .ps()
         .iter()
         .find_map(|&p| take_lent(p, m.id).map(|word| (p, word)))
 }

@@ -41,10 +41,10 @@ use crate::sys::lock::Lock;
 use counters::Counters;
 use std::sync::OnceLock;
 
-/// The one scheduler.
+/// The one scheduler. What is needed all the time is simply there; what depends on settings is made
+/// by [`start`].
 pub(crate) struct Sched {
-    pub(crate) settings: Settings,
-    pub(crate) ps: Vec<&'static P>,
+    setup: OnceLock<Setup>,
     pub(crate) counters: Counters,
     /// How many Ps are LENT.
     pub(crate) lent: AtomicUsize,
@@ -55,26 +55,55 @@ pub(crate) struct Sched {
     pub(crate) sysmon: sysmon::Sysmon,
 }
 
-static SCHED: OnceLock<Sched> = OnceLock::new();
+struct Setup {
+    settings: Settings,
+    ps: Vec<&'static P>,
+}
 
-/// The scheduler, started if need be.
+static SCHED: Sched = Sched {
+    setup: OnceLock::new(),
+    counters: Counters::new(),
+    lent: AtomicUsize::new(0),
+    idle: Lock::new(idle::Idle::new()),
+    global: GlobalQueue::new(),
+    pool: spawn::Pool::new(),
+    timers: timing::Timers::new(),
+    sysmon: sysmon::Sysmon::new(),
+};
+
+/// The scheduler, whether it was started or not.
 #[inline]
 pub(crate) fn sched() -> &'static Sched {
-    match SCHED.get() {
-        Some(sched) => sched,
-        None => start(Settings::default),
+    &SCHED
+}
+
+impl Sched {
+    pub(crate) fn is_started(&self) -> bool {
+        self.setup.get().is_some()
+    }
+
+    fn setup(&self) -> &Setup {
+        match self.setup.get() {
+            Some(setup) => setup,
+            None => start(Settings::default),
+        }
+    }
+
+    /// All Ps; starts the scheduler if need be.
+    pub(crate) fn ps(&self) -> &[&'static P] {
+        &self.setup().ps
+    }
+
+    /// What the scheduler was started with; starts it if need be.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.setup().settings
     }
 }
 
-/// The scheduler if it was started.
-pub(crate) fn started() -> Option<&'static Sched> {
-    SCHED.get()
-}
-
-/// Starts the scheduler with the given settings, or gives back the one that runs.
+/// Starts the scheduler with the given settings, or gives back what runs.
 #[cold]
-pub(crate) fn start(settings: impl FnOnce() -> Settings) -> &'static Sched {
-    SCHED.get_or_init(|| {
+fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
+    SCHED.setup.get_or_init(|| {
         let settings = settings().with_environment();
         if settings.mprotect_guards {
             super::stack::force_protect();
@@ -82,26 +111,18 @@ pub(crate) fn start(settings: impl FnOnce() -> Settings) -> &'static Sched {
         let ps = (0..settings.max_procs as u32)
             .map(|id| &*Box::leak(Box::new(P::new(id, Word::idle(0)))))
             .collect::<Vec<_>>();
-        let counters = Counters::new();
-        ps.iter().for_each(|_| counters.add_idle());
-        let idle = idle::Idle {
-            ps: ps.iter().rev().copied().collect(),
-            ..idle::Idle::new()
-        };
+        ps.iter().for_each(|_| SCHED.counters.add_idle());
+        // The first P is on top.
+        SCHED.idle.lock().ps = ps.iter().rev().copied().collect();
         overflow::install();
         sysmon::start();
-        Sched {
-            settings,
-            ps,
-            counters,
-            lent: AtomicUsize::new(0),
-            idle: Lock::new(idle),
-            global: GlobalQueue::new(),
-            pool: spawn::Pool::new(),
-            timers: timing::Timers::new(),
-            sysmon: sysmon::Sysmon::new(),
-        }
+        Setup { settings, ps }
     })
+}
+
+/// Starts the scheduler unless it runs; `settings` is asked only if it does not.
+pub(crate) fn start_with(settings: impl FnOnce() -> Settings) {
+    start(settings);
 }
 
 /// Goroutines that belong to no P: spilled, preempted, readied by foreign threads.
@@ -114,7 +135,7 @@ pub(crate) struct GlobalQueue {
 }
 
 impl GlobalQueue {
-    fn new() -> GlobalQueue {
+    const fn new() -> GlobalQueue {
         GlobalQueue {
             list: Lock::new(GList::new()),
             len: AtomicUsize::new(0),

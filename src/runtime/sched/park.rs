@@ -212,7 +212,10 @@ impl Token {
         match waiter.kind() {
             Kind::Goroutine(g) => {
                 g.set_wait(place, now_ms());
-                self.switch(Switch::Park(commit));
+                if let Some(stack) = g.stack.get() {
+                    stack.set_commit(commit);
+                }
+                self.switch(Switch::Park);
             }
             Kind::Thread(parker) => {
                 // SAFETY: our caller's commit, called once.

@@ -70,11 +70,11 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
 fn run(m: &'static M, g: GRef, stack: Stack) {
     loop {
         // SAFETY: `g` is RUNNING on our behalf and bound to `stack`.
-        let switch = unsafe { stack.resume(g) };
+        let switch = unsafe { stack.resume() };
         m.current.set(None);
         match switch {
-            Switch::Park(commit) => {
-                if park(m, g, commit) {
+            Switch::Park => {
+                if park(m, g, stack.take_commit()) {
                     return;
                 }
                 g.status.set(State::Running);
@@ -117,7 +117,7 @@ fn sleep_locked(m: &'static M) {
         crate::sys::fatal!(
             "{} threads are in use, the limit, and a goroutine that is unwinding needs its own \
              (raise it with Config::max_threads)",
-            sched().settings.max_threads
+            sched().settings().max_threads
         );
     }
     idle::await_handed(m);

@@ -47,7 +47,7 @@ struct Shelf {
 const MAIN_ID: u64 = 1;
 
 impl Pool {
-    pub(crate) fn new() -> Pool {
+    pub(crate) const fn new() -> Pool {
         Pool {
             dead: Lock::new(GList::new()),
             stacks: Lock::new(
@@ -168,10 +168,11 @@ fn add_live(p: Option<&P>, change: i64) {
 
 /// How many goroutines there are: spawned and not ended.
 pub(crate) fn live() -> usize {
-    let Some(sched) = super::started() else {
+    let sched = sched();
+    if !sched.is_started() {
         return 0;
-    };
-    let parts = sched.ps.iter().map(|p| p.live.load(Ordering::Relaxed));
+    }
+    let parts = sched.ps().iter().map(|p| p.live.load(Ordering::Relaxed));
     let sum = parts.fold(sched.pool.live.load(Ordering::Relaxed), u64::wrapping_add);
     // The parts are read one after another: a goroutine that ended meanwhile may count twice.
     (sum as i64).max(0) as usize
@@ -184,6 +185,7 @@ pub(crate) fn bind_stack(p: &P, g: GRef) -> Option<Stack> {
         Some(stack) => stack,
         None => take_from_pool(p, g)?,
     };
+    stack.bind(g);
     g.stack.set(Some(stack));
     Some(stack)
 }
@@ -267,6 +269,7 @@ fn shelve(stack: Stack) {
         return shelf.stacks.push(stack);
     };
     drop(shelves);
+    stack.bind(g);
     g.stack.set(Some(stack));
     sched.global.push(g);
     idle::wake_p();

@@ -12,7 +12,7 @@
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
-use super::{deadlock, find, idle, park, run, sched, spawn, started};
+use super::{deadlock, find, idle, park, run, sched, spawn};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
@@ -56,7 +56,7 @@ pub(crate) struct IdleWatchers {
 }
 
 impl Sysmon {
-    pub(crate) fn new() -> Sysmon {
+    pub(crate) const fn new() -> Sysmon {
         Sysmon {
             note: Note::new(),
             wanted: Lock::new(Vec::new()),
@@ -124,7 +124,7 @@ pub(crate) fn start() {
 fn entry() -> ! {
     os::thread_name(c"sudog-sysmon");
     os::thread_precise_sleep();
-    while started().is_none() {
+    while !sched().is_started() {
         std::thread::yield_now();
     }
     Watch::new().watch()
@@ -157,7 +157,7 @@ impl Watch {
             next: 0,
         };
         Watch {
-            seen: vec![nothing; sched().ps.len()],
+            seen: vec![nothing; sched().ps().len()],
             idle_since: None,
             quiet_rounds: 0,
             sleep_ns: SLEEP_MIN_NS,
@@ -172,8 +172,8 @@ impl Watch {
             park::NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
             let mut did_something = self.make_threads();
             did_something |= sched.timers.run_due();
-            for index in 0..sched.ps.len() {
-                did_something |= self.look_at(sched.ps[index], now);
+            for index in 0..sched.ps().len() {
+                did_something |= self.look_at(sched.ps()[index], now);
             }
             self.tell_idle_watchers();
             self.sleep(now, did_something);
@@ -281,7 +281,7 @@ impl Watch {
     /// How long to sleep while something may happen unannounced.
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
-        let some_idle = counts.idle() > 0 && counts.idle() < sched().ps.len();
+        let some_idle = counts.idle() > 0 && counts.idle() < sched().ps().len();
         if some_idle {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS)
         } else {

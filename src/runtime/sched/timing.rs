@@ -61,7 +61,7 @@ impl Ord for Entry {
 }
 
 impl Timers {
-    pub(crate) fn new() -> Timers {
+    pub(crate) const fn new() -> Timers {
         let heap = Heap {
             entries: BinaryHeap::new(),
             sweep_at: SWEEP_MIN,

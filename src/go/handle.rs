@@ -111,6 +111,7 @@ impl<T> JoinHandle<T> {
         let Kind::Thread(parker) = waiter.kind() else {
             panic!("for plain threads only")
         };
+        parker.begin_wait(false);
         if !self.header().set_waiter(waiter) || parker.note.sleep_until(Some(deadline)) {
             return true;
         }

@@ -9,7 +9,7 @@
 //!    for a later wait.
 
 use super::claim::Claim;
-use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicIsize, Ordering};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 
@@ -17,14 +17,19 @@ use crate::sys::note::Note;
 pub(crate) struct Parker {
     pub(crate) claim: Claim,
     pub(crate) note: Note,
+    /// Whether the present wait has no time limit.
+    is_for_ever: AtomicBool,
     /// Whether it is taken for one wait only, by a thread that is being taken down.
     is_borrowed: AtomicBool,
 }
 
 static FREE: Lock<Vec<&'static Parker>> = Lock::new(Vec::new());
 
-/// Threads asleep on a parker without a time limit.
-pub(crate) static PARKED_FOR_EVER: AtomicUsize = AtomicUsize::new(0);
+/// Threads asleep on a parker without a time limit; for a moment one too few, never one too many.
+///
+/// The sleeper counts itself once it has published its wait, and whoever wakes it counts it out
+/// before it does so: a thread that was woken but has not run yet is not asleep.
+pub(crate) static PARKED_FOR_EVER: AtomicIsize = AtomicIsize::new(0);
 
 impl Parker {
     /// Takes a parker that no thread uses.
@@ -34,6 +39,7 @@ impl Parker {
             Box::leak(Box::new(Parker {
                 claim: Claim::new(),
                 note: Note::new(),
+                is_for_ever: AtomicBool::new(false),
                 is_borrowed: AtomicBool::new(false),
             }))
         })
@@ -58,10 +64,23 @@ impl Parker {
         FREE.lock().push(self);
     }
 
-    /// Sleeps until woken, counted as asleep for the deadlock report.
+    /// Says what kind of wait is about to be published.
+    pub(crate) fn begin_wait(&self, is_for_ever: bool) {
+        // Relaxed: published together with the wait.
+        self.is_for_ever.store(is_for_ever, Ordering::Relaxed);
+    }
+
+    /// Sleeps until woken, in a wait without a time limit.
     pub(crate) fn sleep(&self) {
-        PARKED_FOR_EVER.fetch_add(1, Ordering::Relaxed);
+        PARKED_FOR_EVER.fetch_add(1, Ordering::SeqCst);
         self.note.sleep();
-        PARKED_FOR_EVER.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Wakes the thread. The caller has ended its wait.
+    pub(crate) fn wake(&self) {
+        if self.is_for_ever.load(Ordering::Relaxed) {
+            PARKED_FOR_EVER.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.note.wake();
     }
 }

@@ -53,8 +53,10 @@ fn is_dead(own_threads: usize) -> bool {
         return false;
     }
     // One for sysmon. Read before the last look at the Ms: a thread that ends meanwhile was there.
-    let accounted = own_threads + 1 + PARKED_FOR_EVER.load(Ordering::SeqCst);
-    os::thread_count() == Some(accounted)
+    let parked = PARKED_FOR_EVER.load(Ordering::SeqCst);
+    let accounted = (own_threads + 1).checked_add_signed(parked);
+    accounted.is_some()
+        && os::thread_count() == accounted
         && sched.global.is_empty()
         && sched.idle.lock().all_asleep()
 }

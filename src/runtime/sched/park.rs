@@ -218,6 +218,7 @@ impl Token {
                 self.switch(Switch::Park);
             }
             Kind::Thread(parker) => {
+                parker.begin_wait(true);
                 // SAFETY: our caller's commit, called once.
                 if unsafe { (commit.run)(commit.arg) } {
                     parker.sleep();
@@ -261,6 +262,7 @@ impl Token {
                 unsafe { self.park(waiter, place, commit) };
             }
             Kind::Thread(parker) => {
+                parker.begin_wait(false);
                 // SAFETY: our caller's commit, called once.
                 unsafe { (commit.run)(commit.arg) };
                 let woken = parker.note.sleep_until(Some(deadline));
@@ -278,7 +280,7 @@ impl Token {
     pub(crate) fn ready(&self, waiter: Waiter) {
         match waiter.kind() {
             Kind::Goroutine(g) => make_ready(self.p(), g),
-            Kind::Thread(parker) => parker.note.wake(),
+            Kind::Thread(parker) => parker.wake(),
         }
     }
 

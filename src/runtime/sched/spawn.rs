@@ -217,8 +217,10 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
     };
     warn_no_stacks(exhausted);
     pool.is_short.store(true, Ordering::SeqCst);
-    idle::for_each_idle_p(give_up_stacks);
-    give_up_stacks(p);
+    let mut spare = StackList::new();
+    idle::for_each_idle_p(|p| take_stacks(p, &mut spare));
+    take_stacks(p, &mut spare);
+    shelve_all(spare);
     let mut shelves = pool.stacks.lock();
     let stack = shelves[class].stacks.pop();
     if stack.is_none() {
@@ -275,19 +277,28 @@ fn shelve(stack: Stack) {
     idle::wake_p();
 }
 
-/// Empties the stack lists of a P that its caller owns, for others to use.
-fn give_up_stacks(p: &P) {
-    for class in 0..CLASSES.len() {
-        while let Some(stack) = owned(p).stacks[class].pop() {
-            shelve(stack);
+/// Moves the stacks of a P that its caller owns to `spare`.
+fn take_stacks(p: &P, spare: &mut StackList) {
+    for stacks in &mut owned(p).stacks {
+        while let Some(stack) = stacks.pop() {
+            spare.push(stack);
         }
+    }
+}
+
+/// Gives stacks to whoever waits for one, or to the pool. Without any lock held.
+fn shelve_all(mut stacks: StackList) {
+    while let Some(stack) = stacks.pop() {
+        shelve(stack);
     }
 }
 
 /// What a P does before it idles, once stacks are short (invariant 2).
 pub(crate) fn give_up_stacks_if_wanted(p: &P) {
     if sched().pool.is_short.load(Ordering::Relaxed) {
-        give_up_stacks(p);
+        let mut spare = StackList::new();
+        take_stacks(p, &mut spare);
+        shelve_all(spare);
     }
 }
 

@@ -65,6 +65,7 @@ mod go;
 pub mod runtime;
 mod scope;
 pub mod sync;
+mod util;
 
 pub use go::entry::run;
 pub use go::{Builder, Goroutine, JoinHandle, blocking, current, spawn, yield_now};

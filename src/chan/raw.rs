@@ -307,6 +307,7 @@ impl<T> Chan<T> {
     }
 
     /// Queues the sudog, parks, and returns when it was dequeued.
+    #[inline(always)]
     fn wait(
         &self,
         token: &mut Token,

@@ -92,6 +92,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Waits for the end without taking the result.
+    #[inline]
     pub(crate) fn wait(&self, reason: WaitReason, at: &'static Location<'static>) {
         if self.header().is_done() {
             return;

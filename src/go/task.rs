@@ -18,7 +18,7 @@
 
 use super::handle::JoinHandle;
 use super::{Goroutine, panic};
-use crate::runtime::{self, Entry, Identity, Name, Waiter};
+use crate::runtime::{self, CELL, Entry, Identity, Name, Token, Waiter};
 use crate::sys::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use std::cell::UnsafeCell;
 use std::mem;
@@ -66,7 +66,7 @@ impl Start {
             id,
             name: self.name.clone(),
         };
-        let task = Task::allocate(f, goroutine);
+        let task = Task::allocate(&token, f, goroutine);
         let entry = Entry {
             run: Task::<F, T>::run,
             data: task.as_ptr().cast(),
@@ -127,18 +127,28 @@ where
         free: Self::free,
     };
 
-    fn allocate(f: F, goroutine: Goroutine) -> NonNull<Header> {
+    /// Whether a packet of this type fits a cell.
+    const FITS_CELL: bool = size_of::<Self>() <= CELL.size() && align_of::<Self>() <= CELL.align();
+
+    fn allocate(token: &Token, f: F, goroutine: Goroutine) -> NonNull<Header> {
         let header = Header {
             refs: AtomicU32::new(2),
             end: AtomicPtr::new(NOBODY),
             goroutine,
             vtable: &Self::VTABLE,
         };
-        let task: Box<Task<F, T>> = Box::new(Task {
+        let task: Task<F, T> = Task {
             header,
             stage: UnsafeCell::new(Stage::Start(f)),
-        });
-        NonNull::from(Box::leak(task)).cast()
+        };
+        if Self::FITS_CELL {
+            let cell = runtime::take_cell(token).cast::<Self>();
+            // SAFETY: the cell is ours, and large and aligned enough.
+            unsafe { cell.write(task) };
+            cell.cast()
+        } else {
+            NonNull::from(Box::leak(Box::new(task))).cast()
+        }
     }
 
     /// The goroutine's life, from its first instruction to its last but the switch.
@@ -169,9 +179,17 @@ where
     }
 
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: called by whoever gave up the last count; the packet came from a box.
-        let task = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
-        let Task { header, stage } = *task;
+        let task = header.cast::<Self>();
+        // SAFETY: called by whoever gave up the last count; `allocate` put it in a cell or a box.
+        let Task { header, stage } = unsafe {
+            if Self::FITS_CELL {
+                let value = task.read();
+                runtime::give_cell_back(task.cast());
+                value
+            } else {
+                *Box::from_raw(task.as_ptr())
+            }
+        };
         if let Stage::End(result) = stage.into_inner() {
             if let Err(payload) = &result {
                 panic::nobody_joined(&header.goroutine, &**payload);

@@ -14,6 +14,7 @@ use super::name::{Name, StaticName};
 use super::status::Status;
 use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::lock::Lock;
+use crate::util::magazine::{BATCH, Batch};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
@@ -246,16 +247,15 @@ pub(crate) static NAMES: Lock<()> = Lock::new(());
 /// All slabs ever made; see invariant 1.
 static SLABS: Lock<Vec<&'static [G]>> = Lock::new(Vec::new());
 
-const SLAB_LEN: usize = 256;
+/// A slab makes one batch of dead records.
+const SLAB_LEN: usize = BATCH;
 
 /// Makes a slab of dead records.
-pub(crate) fn new_slab() -> GList {
+pub(crate) fn new_slab() -> DeadList {
     let slab: &'static [G] = Vec::leak((0..SLAB_LEN).map(|_| G::new()).collect());
     SLABS.lock().push(slab);
-    let mut list = GList::new();
-    for g in slab {
-        list.push_back(GRef(g));
-    }
+    let mut list = DeadList::EMPTY;
+    slab.iter().for_each(|g| list.push(GRef(g)));
     list
 }
 
@@ -300,16 +300,6 @@ impl GList {
     }
 
     #[inline]
-    pub(crate) fn push_front(&mut self, g: GRef) {
-        g.next.set(self.head);
-        if self.head.is_none() {
-            self.tail = Some(g);
-        }
-        self.head = Some(g);
-        self.len += 1;
-    }
-
-    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<GRef> {
         let g = self.head?;
         self.head = g.next.take();
@@ -342,5 +332,35 @@ impl GList {
             taken.push_back(g);
         }
         taken
+    }
+}
+
+/// Dead records, last in first out: a list used from one end only.
+pub(crate) struct DeadList {
+    top: Option<GRef>,
+    len: usize,
+}
+
+impl Batch for DeadList {
+    type Item = GRef;
+    const EMPTY: DeadList = DeadList { top: None, len: 0 };
+
+    #[inline]
+    fn push(&mut self, g: GRef) {
+        g.next.set(self.top);
+        self.top = Some(g);
+        self.len += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<GRef> {
+        let g = self.top?;
+        self.top = g.next.take();
+        self.len -= 1;
+        Some(g)
+    }
+
+    fn len(&self) -> usize {
+        self.len
     }
 }

@@ -30,6 +30,7 @@
 // `enter`, `enter_blocking` and the `Token` they give, with `waiter`, `park` and `ready`;
 // `Sudog`, `WaitQ` and `Commit` to park with; `spawn`, `blocking`, `yield_now`.
 
+mod cells;
 pub(crate) mod claim;
 mod config;
 mod coro;
@@ -46,6 +47,7 @@ mod status;
 pub(crate) mod sudog;
 pub(crate) mod waiter;
 
+pub(crate) use cells::CELL;
 pub(crate) use config::check_stack_size;
 pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use coro::Commit;
@@ -56,7 +58,7 @@ pub use name::StaticName;
 pub(crate) use sched::blocking::blocking;
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
 pub(crate) use sched::park::{Token, current_g, enter, enter_blocking, yield_now};
-pub(crate) use sched::spawn::{next_id, spawn};
+pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, take_cell};
 pub(crate) use sudog::{Sudog, WaitQ};
 pub(crate) use waiter::{Kind, Waiter};
 

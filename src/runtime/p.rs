@@ -8,12 +8,14 @@
 //!    only, inside the gate; the word's swaps carry it from owner to owner.
 //! 2. Ps are never freed.
 
+use super::cells::CellList;
 use super::coro::StackList;
-use super::g::GList;
+use super::g::DeadList;
 use super::pword::{PWord, Word};
 use super::runq::RunQ;
 use super::stack::CLASSES;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::util::magazine::Magazine;
 use std::cell::{Cell, UnsafeCell};
 
 #[repr(align(128))]
@@ -38,7 +40,8 @@ pub(crate) struct P {
 /// What only the owner uses.
 pub(crate) struct Owned {
     pub(crate) stacks: [StackList; CLASSES.len()],
-    pub(crate) dead: GList,
+    pub(crate) dead: Magazine<DeadList>,
+    pub(crate) cells: Magazine<CellList>,
     pub(crate) next_id: u64,
     pub(crate) end_id: u64,
 }
@@ -59,7 +62,8 @@ impl P {
             live: AtomicU64::new(0),
             owned: UnsafeCell::new(Owned {
                 stacks: [const { StackList::new() }; CLASSES.len()],
-                dead: GList::new(),
+                dead: Magazine::EMPTY,
+                cells: Magazine::EMPTY,
                 next_id: 0,
                 end_id: 0,
             }),

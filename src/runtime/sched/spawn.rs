@@ -6,12 +6,14 @@
 //! 2. When there are no stacks left the goroutine waits for one in the pool, and is served before
 //!    anybody else when a stack comes back. From then on (`is_short`) no P keeps stacks for itself,
 //!    so that none idles in a P that nobody runs.
-//! 3. Records and stacks that a P has too many of go to the pool, half at a time.
+//! 3. Stacks that a P has too many of go to the pool, half at a time; records and cells are kept in
+//!    magazines.
 
-use super::park::Token;
+use super::park::{self, Token};
 use super::{idle, sched};
+use crate::runtime::cells::{CellList, new_cells};
 use crate::runtime::coro::{Stack, StackList};
-use crate::runtime::g::{self, Entry, GList, GRef, Identity};
+use crate::runtime::g::{self, DeadList, Entry, GList, GRef, Identity};
 use crate::runtime::m::M;
 use crate::runtime::p::{Owned, P};
 use crate::runtime::stack::{self, CLASSES, Exhausted};
@@ -19,16 +21,18 @@ use crate::runtime::status::State;
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::lock::Lock;
+use crate::util::magazine::Depot;
+use std::ptr::NonNull;
 use std::sync::Once;
 
-/// How many stacks of a class a P keeps, and how many records.
+/// How many stacks of a class a P keeps.
 const STACKS_MAX: usize = 64;
-const DEAD_MAX: usize = 512;
 const IDS_PER_BATCH: u64 = 16;
 
 /// What all Ps share.
 pub(crate) struct Pool {
-    dead: Lock<GList>,
+    dead: Depot<DeadList>,
+    cells: Depot<CellList>,
     stacks: Lock<[Shelf; CLASSES.len()]>,
     /// Set for good when a goroutine first had to wait for a stack.
     is_short: AtomicBool,
@@ -49,7 +53,8 @@ const MAIN_ID: u64 = 1;
 impl Pool {
     pub(crate) const fn new() -> Pool {
         Pool {
-            dead: Lock::new(GList::new()),
+            dead: Depot::new(),
+            cells: Depot::new(),
             stacks: Lock::new(
                 [const {
                     Shelf {
@@ -107,22 +112,35 @@ pub(crate) fn spawn(token: &Token, entry: Entry, identity: Identity, stack_class
 }
 
 fn take_dead(token: &Token) -> GRef {
-    let pool = &sched().pool;
-    let Some(p) = token.p() else {
-        let mut dead = pool.dead.lock();
-        if dead.len() == 0 {
-            dead.append(g::new_slab());
-        }
-        return dead.pop_front().expect("a slab holds records");
-    };
-    let own = &mut owned(p).dead;
-    if own.len() == 0 {
-        own.append(pool.dead.lock().take_front(DEAD_MAX / 4));
-        if own.len() == 0 {
-            own.append(g::new_slab());
-        }
+    let depot = &sched().pool.dead;
+    match token.p() {
+        Some(p) => owned(p).dead.pop(depot, g::new_slab),
+        None => depot.pop(g::new_slab),
     }
-    own.pop_front().expect("a slab holds records")
+}
+
+/// Gives out memory for [`CELL`], which its user may give back from any thread.
+#[inline(never)]
+pub(crate) fn take_cell(token: &Token) -> NonNull<u8> {
+    let depot = &sched().pool.cells;
+    match token.p() {
+        Some(p) => owned(p).cells.pop(depot, new_cells),
+        None => depot.pop(new_cells),
+    }
+}
+
+/// Takes a cell back.
+///
+/// # Safety
+/// It is one of [`take_cell`], and nobody uses it any more.
+#[inline(never)]
+pub(crate) unsafe fn give_cell_back(cell: NonNull<u8>) {
+    let token = park::enter();
+    let depot = &sched().pool.cells;
+    match token.p() {
+        Some(p) => owned(p).cells.push(cell, depot),
+        None => depot.push(cell),
+    }
 }
 
 /// Takes an ended goroutine apart. On the M's stack; `m` may be without a P.
@@ -140,16 +158,10 @@ pub(crate) fn finish(m: &M, g: GRef) {
         give_stack_back(p, stack);
     }
     add_live(p, -1);
-    let pool = &sched().pool;
+    let depot = &sched().pool.dead;
     match p {
-        None => pool.dead.lock().push_front(g),
-        Some(p) => {
-            let dead = &mut owned(p).dead;
-            dead.push_front(g);
-            if dead.len() > DEAD_MAX {
-                pool.dead.lock().append(dead.take_front(DEAD_MAX / 2));
-            }
-        }
+        Some(p) => owned(p).dead.push(g, depot),
+        None => depot.push(g),
     }
 }
 

@@ -1,0 +1,73 @@
+//! Cells: memory for goroutines' packets, used again and again.
+//!
+//! A packet is made on one thread and often ends on another, which is the case general allocators are
+//! slow at: the block goes back to the heap of the thread it came from, under that heap's lock. Cells
+//! go to whoever frees them.
+//!
+//! 1. Cells are never given back to the system: as many stay as were in use at once.
+//! 2. A cell in a list belongs to the list's owner; its first word is the link.
+
+use crate::util::magazine::{BATCH, Batch};
+use std::alloc::{Layout, alloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+/// What a cell holds.
+pub(crate) const CELL: Layout = match Layout::from_size_align(128, 64) {
+    Ok(layout) => layout,
+    Err(_) => panic!("64 is a power of two"),
+};
+
+/// Cells that nobody uses, last in first out.
+pub(crate) struct CellList {
+    top: Option<NonNull<Link>>,
+    len: usize,
+}
+
+struct Link {
+    next: Option<NonNull<Link>>,
+}
+
+// SAFETY: free cells are plain memory, owned by the list (invariant 2).
+unsafe impl Send for CellList {}
+
+impl Batch for CellList {
+    type Item = NonNull<u8>;
+    const EMPTY: CellList = CellList { top: None, len: 0 };
+
+    #[inline]
+    fn push(&mut self, cell: NonNull<u8>) {
+        let link = cell.cast::<Link>();
+        // SAFETY: a cell is large and aligned enough for a link, and now ours (invariant 2).
+        unsafe { link.write(Link { next: self.top }) };
+        self.top = Some(link);
+        self.len += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<NonNull<u8>> {
+        let link = self.top?;
+        // SAFETY: a listed cell holds a link.
+        self.top = unsafe { link.as_ref() }.next;
+        self.len -= 1;
+        Some(link.cast())
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// Makes a batch of new cells.
+pub(crate) fn new_cells() -> CellList {
+    let mut list = CellList::EMPTY;
+    let layout = Layout::from_size_align(CELL.size() * BATCH, CELL.align()).expect("a small block");
+    // SAFETY: the layout is not empty.
+    let Some(block) = NonNull::new(unsafe { alloc(layout) }) else {
+        handle_alloc_error(layout)
+    };
+    for index in 0..BATCH {
+        // SAFETY: inside the block.
+        list.push(unsafe { block.add(index * CELL.size()) });
+    }
+    list
+}

@@ -1,0 +1,3 @@
+//! Plain data, of no one's business in particular.
+
+pub(crate) mod magazine;

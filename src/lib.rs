@@ -3,7 +3,7 @@
 //! [`go!`] starts a goroutine; [channels](chan) connect goroutines, and plain threads, with each other;
 //! a [`WaitGroup`](sync::WaitGroup), a [`JoinHandle`] or a [`scope`] waits for their end. Beneath it is
 //! Go's scheduler: goroutines on stacks of their own, as many of them at once as there are CPUs, work
-//! stealing, and a thread more wherever one blocks. You write plain sequential code; there is no
+//! stealing. You write plain sequential code; there is no
 //! `async` and nothing to colour.
 //!
 //! ```
@@ -37,7 +37,8 @@
 //! Which calls block:
 //!
 //! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv), and iterating a receiver;
-//! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait), the end of a [`scope`], [`run`],
+//! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
+//!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
 //! - [`blocking`] and [`yield_now`].
 //!
@@ -50,7 +51,9 @@
 //!   goroutines of its P, unless it is wrapped in [`blocking`]. So does a long loop without a blocking
 //!   call: time slices are looked at there only.
 //! - **Panics** end their goroutine only; `join` gives them out, and [`runtime::OnPanic`] can say
-//!   otherwise. While a goroutine unwinds it keeps its thread.
+//!   otherwise. The goroutine's number and name are printed by a hook that is put before std's when the
+//!   runtime starts; one that you set afterwards takes its place. While a goroutine unwinds it keeps
+//!   its thread.
 //! - **Stacks** are 256 KiB (1 MiB in debug builds, 8 MiB for `main`, `run` and tests), and do not grow.
 //!   Running over the end is a message that names the goroutine, and an abort. [`Builder::stack_size`]
 //!   gives a larger one; memory is used as it is touched.
@@ -68,7 +71,7 @@ pub mod sync;
 mod util;
 
 pub use go::entry::run;
-pub use go::{Builder, Goroutine, JoinHandle, blocking, current, spawn, yield_now};
+pub use go::{Builder, Goroutine, JoinHandle, block_on, blocking, current, spawn, yield_now};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
 #[cfg(feature = "macros")]

@@ -2,8 +2,9 @@
 //!
 //! A channel has a buffer of a fixed size ([`bounded`]), none at all (`bounded(0)`: a rendezvous, where
 //! a send returns when the value was taken), or one without limit ([`unbounded`]). Both ends can be
-//! cloned; every value goes to one receiver. The names are those of crossbeam-channel 0.5, and a
-//! program written for it goes on working.
+//! cloned; every value goes to one receiver. Names, types and errors are those of crossbeam-channel
+//! 0.5, as far as they are here: its `select!`, its operations with a time limit and its timer channels
+//! are still to come, and the errors that belong to them stand ready.
 //!
 //! **Blocking.** `send` and `recv` block the goroutine, or the thread when called from a plain thread;
 //! one channel may have both at its ends at once. `try_send` and `try_recv` never block.

@@ -1,7 +1,7 @@
 //! Ways in from a plain thread: `run`, and what `#[sudog::main]` and `#[sudog::test]` expand to.
 
 use super::{JoinHandle, Start};
-use crate::runtime::{self, Config, WaitReason};
+use crate::runtime::{self, Config, Name, WaitReason};
 use crate::sys;
 use crate::sys::atomic::Ordering;
 use std::io::Write;
@@ -68,7 +68,8 @@ pub fn test<T: Termination>(config: Config, limit: Option<Duration>, body: fn() 
         let deadline = Instant::now() + limit;
         if !handle.wait_on_thread(deadline) {
             sys::write_stderr(&format!(
-                "{handle:?} timed out after {limit:?}\n{}",
+                "{} timed out after {limit:?}\n{}",
+                handle.goroutine(),
                 runtime::list()
             ));
             panic!("test timed out after {limit:?}");
@@ -82,9 +83,10 @@ pub fn test<T: Termination>(config: Config, limit: Option<Duration>, body: fn() 
 /// Starts `body`, whose result is reported inside the goroutine and so need not be `Send`.
 #[track_caller]
 fn start_body<T: Termination>(body: fn() -> T, is_main: bool) -> JoinHandle<ExitCode> {
-    let stack_class = Some(runtime::stack::LARGEST);
     let start = Start {
-        stack_class,
+        // Under libtest that is the test's, under `main` "main".
+        name: thread::current().name().map(Name::of_text),
+        stack_class: Some(runtime::stack::LARGEST),
         is_main,
         ..Start::here(Location::caller())
     };

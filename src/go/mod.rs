@@ -5,17 +5,20 @@
 //! | `task` | the packet of a goroutine: closure, result, and who waits for it |
 //! | `handle` | `JoinHandle` |
 //! | `builder` | `Builder` |
+//! | `block_on` | a future, run by whoever waits for it |
 //! | `entry` | `run`, and what `#[sudog::main]` and `#[sudog::test]` expand to |
 //! | `panic` | what a panic prints, and when it ends the process |
 //!
 //! Everything here stands on the gate; nothing here knows of Ms and Ps.
 
+mod block_on;
 mod builder;
 pub(crate) mod entry;
 mod handle;
 mod panic;
 mod task;
 
+pub use block_on::block_on;
 pub use builder::Builder;
 pub use handle::JoinHandle;
 pub(crate) use task::Start;
@@ -81,8 +84,9 @@ pub fn yield_now() {
 ///
 /// For what blocks outside this crate: files, `std::thread::sleep`, C libraries. A blocking call that
 /// is not wrapped holds up the goroutines that wait for this P. `f` runs on the same stack and the
-/// same thread; afterwards the goroutine waits until a P is free. A panic in `f` goes on in the
-/// caller. On a plain thread it just calls `f`.
+/// same thread; afterwards the goroutine waits until a P is free. `f` may use this crate: where it
+/// blocks in a call of ours it waits for a P first, and may go on on another thread. A panic in `f`
+/// goes on in the caller. On a plain thread it just calls `f`.
 ///
 /// # Examples
 /// ```

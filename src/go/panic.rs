@@ -9,7 +9,7 @@ use crate::runtime::{self, OnPanic};
 use crate::sys;
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
 /// Puts our line in front of the hook that is there.
 pub(super) fn install_hook() {
@@ -19,10 +19,15 @@ pub(super) fn install_hook() {
     }
     ONCE.call_once(|| {
         let previous = panic::take_hook();
+        let one_at_a_time = Mutex::new(());
         panic::set_hook(Box::new(move |info| {
-            if let Some(goroutine) = current() {
-                eprintln!("\n{goroutine} panicked:");
-            }
+            let Some(goroutine) = current() else {
+                return previous(info);
+            };
+            // So that the line stands before the message it belongs to. A goroutine that panics
+            // keeps its thread, so the guard does not change threads even if the hook blocks.
+            let _turn = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+            eprintln!("\n{goroutine} panicked:");
             previous(info);
         }));
     });

@@ -14,7 +14,8 @@ pub enum OnPanic {
     /// Ends that goroutine only; `join` gives the panic to whoever asks.
     #[default]
     Isolate,
-    /// Ends the process with code 2, as Go does, when nobody can join the goroutine any more.
+    /// Ends the process with code 2, as Go does, when nobody can join the goroutine any more: at the
+    /// panic if the handle was dropped before, else when it is dropped unjoined.
     Exit,
 }
 
@@ -33,7 +34,7 @@ impl std::error::Error for AlreadyStarted {}
 /// Settings for the runtime, to be installed before its first use.
 ///
 /// What the environment says comes before what stands here. A bad value there is a warning on
-/// standard error that names the variable, and then the default.
+/// standard error that names the variable, and is then left aside.
 ///
 /// | variable | key | default |
 /// |---|---|---|
@@ -41,7 +42,7 @@ impl std::error::Error for AlreadyStarted {}
 /// | `SUDOG_STACK`, in bytes or with `K` or `M` | [`stack_size`](Config::stack_size) | 256 KiB; 1 MiB in debug builds |
 /// | `SUDOG_PANIC`: `isolate` or `exit` | [`on_panic`](Config::on_panic) | `isolate` |
 /// | | [`max_threads`](Config::max_threads) | 10,000 |
-/// | `SUDOG_DEBUG=guard=mprotect` | | the best guard pages the kernel has |
+/// | `SUDOG_DEBUG`: `guard=mprotect` or `guard=install` | | the best guard pages the kernel has |
 ///
 /// # Examples
 /// ```

@@ -38,10 +38,11 @@ pub(crate) enum WaitReason {
     Join,
     Scope,
     WaitIdle,
+    BlockOn,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 8] = [
+    const ALL: [WaitReason; 9] = [
         WaitReason::None,
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
@@ -50,6 +51,7 @@ impl WaitReason {
         WaitReason::Join,
         WaitReason::Scope,
         WaitReason::WaitIdle,
+        WaitReason::BlockOn,
     ];
 
     pub(crate) fn text(self) -> &'static str {
@@ -62,6 +64,7 @@ impl WaitReason {
             WaitReason::Join => "join",
             WaitReason::Scope => "scope",
             WaitReason::WaitIdle => "wait_idle",
+            WaitReason::BlockOn => "block_on",
         }
     }
 }

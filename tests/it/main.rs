@@ -9,6 +9,7 @@ mod child;
 mod support;
 mod traffic;
 
+mod block_on;
 mod blocking;
 mod chan;
 mod chan_close;

@@ -8,7 +8,7 @@
 //! What is not a goroutine's guard goes to the handler that was there before.
 
 use crate::runtime::m;
-use crate::runtime::stack::CLASSES;
+use crate::runtime::stack::{CLASSES, LARGEST};
 use crate::sys::{os, write_stderr};
 use std::fmt::{self, Write};
 
@@ -54,10 +54,12 @@ fn report(address: usize) {
     if let Some(place) = g.spawned_at() {
         let _ = writeln!(text, "\tspawned at {place}");
     }
-    let _ = writeln!(
-        text,
-        "(Builder::stack_size or SUDOG_STACK gives a larger stack)"
-    );
+    if stack.class() != LARGEST {
+        text.push(
+            "(Builder::stack_size or SUDOG_STACK gives a larger stack)
+",
+        );
+    }
     write_stderr(text.as_str());
     std::process::abort();
 }

@@ -38,7 +38,7 @@ impl Future for Polled {
 #[test]
 fn a_future_is_polled_until_it_is_ready() {
     for by_thread in [false, true] {
-        let future = || Polled {
+        let future = move || Polled {
             left: 20,
             by_thread,
         };

@@ -30,6 +30,8 @@ pub(crate) struct P {
     pub(crate) debt_since: Cell<u64>,
     /// Counts time slices; written by the owner, watched by sysmon.
     pub(crate) tick: AtomicU32,
+    /// Counts goroutines run, those that share a slice too; likewise.
+    pub(crate) switches: AtomicU32,
     pub(crate) runq: RunQ,
     /// Goroutines spawned here less those that ended here; written by the owner, added up by all.
     pub(crate) live: AtomicU64,
@@ -58,6 +60,7 @@ impl P {
             debt: Cell::new(0),
             debt_since: Cell::new(0),
             tick: AtomicU32::new(0),
+            switches: AtomicU32::new(0),
             runq: RunQ::new(),
             live: AtomicU64::new(0),
             owned: UnsafeCell::new(Owned {

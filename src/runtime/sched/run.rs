@@ -11,7 +11,7 @@ use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
 use crate::runtime::runq::Slice;
 use crate::runtime::status::State;
-use crate::sys::atomic::Ordering;
+use crate::sys::atomic::{AtomicU32, Ordering};
 
 /// The life of an M's thread.
 pub(crate) fn m_main(m: &'static M) -> ! {
@@ -30,11 +30,9 @@ pub(crate) fn m_main(m: &'static M) -> ! {
 /// it is locked to another M, or there is no stack for it yet.
 fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     let p = m.p();
+    count_one_more(&p.switches);
     if slice == Slice::Own {
-        p.tick.store(
-            p.tick.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
-        );
+        count_one_more(&p.tick);
         p.preempt.store(false, Ordering::Relaxed);
     }
     // What is still in `runnext` (the global queue had its turn) goes on waiting.
@@ -63,6 +61,14 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     g.last_m.set(m.id);
     m.current.set(Some(g));
     Some(stack)
+}
+
+/// Counts in a word that only this M writes, hence no read-modify-write.
+fn count_one_more(count: &AtomicU32) {
+    count.store(
+        count.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
 }
 
 /// Runs `g` until it waits, yields or ends. On return `m` may be without a P.

@@ -144,6 +144,7 @@ struct Watch {
 struct Seen {
     word: Word,
     tick: u32,
+    switches: u32,
     since: u64,
     next: usize,
 }
@@ -153,6 +154,7 @@ impl Watch {
         let nothing = Seen {
             word: Word::DEAD,
             tick: 0,
+            switches: 0,
             since: 0,
             next: 0,
         };
@@ -204,11 +206,13 @@ impl Watch {
         let next = p.runq.peek_next().addr();
         let seen = &mut self.seen[p.id as usize];
         let is_same = seen.word == word && seen.tick == tick;
-        let is_next_same = is_same && next != 0 && seen.next == next;
+        let switches = p.switches.load(Ordering::Relaxed);
+        let is_next_same = next != 0 && seen.next == next && seen.switches == switches;
         let since = if is_same { seen.since } else { now };
         *seen = Seen {
             word,
             tick,
+            switches,
             since,
             next,
         };

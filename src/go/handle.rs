@@ -97,6 +97,8 @@ impl<T> JoinHandle<T> {
         if self.header().is_done() {
             return;
         }
+        // One left by polling is not for the M to drop.
+        self.header().unset_waker();
         let mut token = runtime::enter_blocking();
         let wait = Wait {
             header: self.task,

@@ -14,7 +14,8 @@ use std::sync::{Mutex, Once, PoisonError};
 /// Puts our line in front of the hook that is there.
 pub(super) fn install_hook() {
     static ONCE: Once = Once::new();
-    if ONCE.is_completed() {
+    // A hook cannot be set while panicking; then the next goroutine sees to it.
+    if ONCE.is_completed() || std::thread::panicking() {
         return;
     }
     ONCE.call_once(|| {

@@ -259,7 +259,7 @@ impl Header {
     pub(super) fn unset_waiter(&self, waiter: Waiter) -> bool {
         let waiter = waiter.into_ptr();
         self.end
-            .compare_exchange(waiter, NOBODY, Ordering::Relaxed, Ordering::Relaxed)
+            .compare_exchange(waiter, NOBODY, Ordering::Relaxed, Ordering::Acquire)
             .is_ok()
     }
 
@@ -277,17 +277,21 @@ impl Header {
 
     /// Forgets a waker that was set.
     pub(super) fn unset_waker(&self) {
-        self.replace(NOBODY);
+        // Relaxed: only this handle sets one.
+        if self.end.load(Ordering::Relaxed) != NOBODY {
+            self.replace(NOBODY);
+        }
     }
 
     /// Puts `new` in place of nobody or of an earlier waker of the same handle.
     fn replace(&self, new: *mut u8) -> bool {
-        let old = self.end.load(Ordering::Relaxed);
+        // Acquire, here and below: DONE gives the right to the result.
+        let old = self.end.load(Ordering::Acquire);
         // Release: the waiter sees its own preparations through the goroutine's swap.
         let done = old == DONE
             || self
                 .end
-                .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire)
                 .is_err();
         if !done && old != NOBODY {
             // SAFETY: we have swapped it out; only wakers stay behind in a handle.

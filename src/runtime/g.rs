@@ -84,7 +84,7 @@ pub(crate) struct G {
     /// The size class of the stack it asks for.
     pub(crate) stack_class: Cell<u8>,
     /// Levels of `blocking` it is in.
-    pub(crate) blocking_depth: Cell<u8>,
+    pub(crate) blocking_depth: Cell<u32>,
     /// The number of the M that must run it, or 0: no other thread will do (a park while unwinding).
     pub(crate) locked_m: Cell<u32>,
     /// The number of the M that ran it last.

@@ -14,7 +14,7 @@ use super::g::DeadList;
 use super::pword::{PWord, Word};
 use super::runq::RunQ;
 use super::stack::CLASSES;
-use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use crate::util::magazine::Magazine;
 use std::cell::{Cell, UnsafeCell};
 
@@ -33,8 +33,9 @@ pub(crate) struct P {
     /// Counts goroutines run, those that share a slice too; likewise.
     pub(crate) switches: AtomicU32,
     pub(crate) runq: RunQ,
-    /// Goroutines spawned here less those that ended here; written by the owner, added up by all.
-    pub(crate) live: AtomicU64,
+    /// Goroutines spawned here, and ended here; written by the owner, added up by all.
+    pub(crate) spawned: AtomicU64,
+    pub(crate) ended: AtomicU64,
     /// *Owner.*
     pub(crate) owned: UnsafeCell<Owned>,
 }
@@ -62,7 +63,8 @@ impl P {
             tick: AtomicU32::new(0),
             switches: AtomicU32::new(0),
             runq: RunQ::new(),
-            live: AtomicU64::new(0),
+            spawned: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             owned: UnsafeCell::new(Owned {
                 stacks: [const { StackList::new() }; CLASSES.len()],
                 dead: Magazine::EMPTY,
@@ -71,13 +73,5 @@ impl P {
                 end_id: 0,
             }),
         }
-    }
-
-    /// Adds to the count of live goroutines. Owner only, hence no read-modify-write.
-    #[inline]
-    pub(crate) fn add_live(&self, change: i64) {
-        let live = self.live.load(Ordering::Relaxed);
-        self.live
-            .store(live.wrapping_add_signed(change), Ordering::Relaxed);
     }
 }

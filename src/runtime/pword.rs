@@ -147,16 +147,24 @@ impl PWord {
             Some(m) => own.next_owner(m),
             None => Word::idle(own.epoch()),
         };
-        if !self.change(own, next) && !self.change(own.as_state(State::Try), next) {
-            crate::sys::fatal!("P given up by {own:?} reads {:?}", self.read());
-        }
+        self.change_own(own, next);
         next
     }
 
     /// Lends the P for a blocking call: anyone may take it until [`PWord::reenter`].
-    pub(crate) fn lend(&self, own: Word) -> bool {
-        let lent = own.as_state(State::Lent);
-        self.change(own, lent) || self.change(own.as_state(State::Try), lent)
+    pub(crate) fn lend(&self, own: Word) {
+        self.change_own(own, own.as_state(State::Lent));
+    }
+
+    /// Changes the word of a P whose owner is inside. A taker may ask and give up at any time, so the
+    /// word goes to and fro between OWN and TRY; it cannot become anything else.
+    fn change_own(&self, own: Word, to: Word) {
+        while !self.change(own, to) && !self.change(own.as_state(State::Try), to) {
+            let now = self.read();
+            if now != own && now != own.as_state(State::Try) {
+                crate::sys::fatal!("a P owned as {own:?} reads {now:?}");
+            }
+        }
     }
 
     /// Comes back to a P whose word is no longer `own`.

@@ -25,7 +25,16 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 /// The sizes a stack can have, guard included.
-pub(crate) const CLASSES: [usize; 4] = [64 << 10, 256 << 10, 1 << 20, 8 << 20];
+pub(crate) const CLASSES: [usize; 4] = [SMALLEST, 256 << 10, 1 << 20, 8 << 20];
+
+/// Twice the guard at least.
+const SMALLEST: usize = if cfg!(target_arch = "aarch64") {
+    128 << 10
+} else {
+    64 << 10
+};
+
+const _: () = assert!(SMALLEST >= 2 * GUARD);
 
 /// The class of the bodies of `main`, `run` and `test`.
 pub(crate) const LARGEST: u8 = 3;

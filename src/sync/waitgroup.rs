@@ -259,20 +259,23 @@ impl Inner {
 
     /// The `done` that seems to be the last, while somebody waits.
     #[cold]
+    #[track_caller]
     fn finish(&self) {
         let token = runtime::enter();
         let mut woken = Vec::new();
+        let is_counted;
         {
             let mut queue = self.queue.lock();
             let before = self
                 .word
                 .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-                    Some(if counter(word) == 1 {
-                        0
-                    } else {
-                        word - COUNTER
-                    })
+                    match counter(word) {
+                        0 => None,
+                        1 => Some(0),
+                        _ => Some(word - COUNTER),
+                    }
                 });
+            is_counted = before.is_ok();
             if before.is_ok_and(|word| counter(word) == 1) {
                 // SAFETY: under the lock; a popped sudog is ours until its waiter is readied.
                 while let Some(mut sudog) = unsafe { queue.pop() } {
@@ -284,6 +287,8 @@ impl Inner {
             }
         }
         woken.into_iter().for_each(|waiter| token.ready(waiter));
+        drop(token);
+        assert!(is_counted, "sync: negative WaitGroup counter");
     }
 }
 

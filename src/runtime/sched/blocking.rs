@@ -47,9 +47,7 @@ pub(crate) fn lend(m: &M) {
     let p = m.p();
     // Counted first: a count too high makes somebody look in vain, one too low hides the P.
     sched().lent.fetch_add(1, Ordering::Relaxed);
-    if !p.word.lend(m.word.get()) {
-        crate::sys::fatal!("P {} of m{} reads {:?}", p.id, m.id, p.word.read());
-    }
+    p.word.lend(m.word.get());
     // SeqCst: pairs with the fence of makers, who read `lent` after it.
     fence(Ordering::SeqCst);
     if find::is_work_waiting(p) {

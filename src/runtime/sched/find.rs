@@ -6,7 +6,7 @@
 
 use super::counters::Counts;
 use super::idle::{self, stop_m, wake_p};
-use super::{sched, spawn};
+use super::sched;
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
@@ -99,12 +99,16 @@ fn take_global_batch(p: &P) -> Option<GRef> {
     let share = (len / sched.ps().len() + 1).min(LOCAL_MAX / 2);
     let mut batch = sched.global.pop(share);
     let first = batch.pop_front();
-    keep_all(p, batch);
+    if batch.len() > 0 {
+        keep_all(p, batch);
+        // Between the two queues they were in none: an M that looked then has gone to sleep.
+        wake_p();
+    }
     first
 }
 
 /// Puts goroutines at the tail of the P's queue; what does not fit goes to the global one.
-pub(crate) fn keep_all(p: &P, mut goroutines: GList) {
+fn keep_all(p: &P, mut goroutines: GList) {
     while let Some(g) = goroutines.pop_front() {
         if let Some(spill) = p.runq.push_tail(g) {
             sched().global.push_all(spill);
@@ -210,7 +214,6 @@ fn reset_spinning(m: &M) {
 /// only one that was spinning, so a maker may trust the idle count without a lock.
 fn go_idle(m: &'static M) {
     let sched = sched();
-    spawn::give_up_stacks_if_wanted(m.p());
     idle::release_p(m);
     if m.spinning.take() {
         sched.counters.stop_spinning();

@@ -9,7 +9,8 @@
 //! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.
 //! 3. Ms are made by sysmon only, on request, so that they inherit nothing from the requester.
 
-use super::sched;
+use super::{sched, spawn};
+use crate::runtime::coro::StackList;
 use crate::runtime::g::GRef;
 use crate::runtime::m::{Handed, M};
 use crate::runtime::p::P;
@@ -61,39 +62,32 @@ pub(crate) fn wake_p() -> bool {
 #[cold]
 #[inline(never)]
 fn wake_p_slow() -> bool {
-    let counters = &sched().counters;
-    if !counters.start_only_spinner() {
-        return false;
-    }
-    let is_started = start_m(true, None);
-    if !is_started {
-        counters.stop_spinning();
-    }
-    is_started
+    sched().counters.start_only_spinner() && start_spinner()
 }
 
-/// Starts an M on a free P: to spin, or to run `g` first. False if no P is free.
-pub(crate) fn start_m(spinning: bool, g: Option<GRef>) -> bool {
+/// Starts an M on a free P, to look for work; it is counted as spinning already. False if there is no
+/// M or no P, and then it is counted no more.
+///
+/// Counted down under the lock: makers trust whoever spins to look again. The one that was to spin
+/// will not, so whoever idles its P after us must not be told by this count that somebody does.
+fn start_spinner() -> bool {
     let mut idle = sched().idle.lock();
-    let Some((m, is_new)) = take_m(&mut idle) else {
-        return false;
-    };
-    let Some((p, word)) = take_p(&mut idle, m) else {
+    let has_p = !idle.ps.is_empty() || sched().lent.load(Ordering::Relaxed) > 0;
+    if has_p && let Some((m, is_new)) = take_m(&mut idle) {
+        if let Some((p, word)) = take_p(&mut idle, m) {
+            let handed = Handed {
+                p,
+                word,
+                spinning: true,
+                g: None,
+            };
+            finish_start(idle, m, is_new, handed);
+            return true;
+        }
         put_back(&mut idle, m, is_new);
-        return false;
-    };
-    finish_start(
-        idle,
-        m,
-        is_new,
-        Handed {
-            p,
-            word,
-            spinning,
-            g,
-        },
-    );
-    true
+    }
+    sched().counters.stop_spinning();
+    false
 }
 
 /// Starts an M on the P that `owner` owns; on return `owner` has none.
@@ -255,12 +249,18 @@ pub(crate) fn acquire_p(m: &M) -> bool {
 /// Puts `m` and its P on the idle lists. The caller looks for work once more before it sleeps.
 pub(crate) fn release_p(m: &'static M) {
     let p = m.p();
-    let mut idle = sched().idle.lock();
-    p.word.give_up(m.word.get(), None);
-    m.drop_p();
-    idle.ps.push(p);
-    idle.ms.push(m);
-    sched().counters.add_idle();
+    let mut spare = StackList::new();
+    {
+        let mut idle = sched().idle.lock();
+        // Under the lock, so that whoever finds stacks short finds this P's here or in the pool.
+        spawn::take_stacks_if_short(p, &mut spare);
+        p.word.give_up(m.word.get(), None);
+        m.drop_p();
+        idle.ps.push(p);
+        idle.ms.push(m);
+        sched().counters.add_idle();
+    }
+    spawn::shelve_all(spare);
 }
 
 /// Takes a P for `m`, which is on the idle list and has seen work; false if there is none, or if
@@ -274,7 +274,12 @@ pub(crate) fn take_back_p(m: &'static M) -> bool {
         return false;
     };
     idle.ms.remove(position);
+    let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    drop(idle);
     m.set_p(p, word);
+    if wake_sysmon {
+        sched().sysmon.wake();
+    }
     true
 }
 

@@ -384,7 +384,7 @@ fn enqueue(p: Option<&'static P>, g: GRef) {
 #[inline]
 fn look_at_debt(p: &P) {
     let count = p.debt.get();
-    p.debt.set(count + 1);
+    p.debt.set(count.saturating_add(1));
     if count.is_multiple_of(DEBT_LOOK_EVERY) {
         look_at_debt_by_clock(p);
     }

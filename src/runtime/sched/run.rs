@@ -15,6 +15,7 @@ use crate::sys::atomic::{AtomicU32, Ordering};
 
 /// The life of an M's thread.
 pub(crate) fn m_main(m: &'static M) -> ! {
+    let _bomb = NoUnwind;
     m::set_current(m);
     overflow::prepare_thread();
     idle::await_handed(m);
@@ -23,6 +24,15 @@ pub(crate) fn m_main(m: &'static M) -> ! {
         if let Some(stack) = prepare(m, g, slice) {
             run(m, g, stack);
         }
+    }
+}
+
+/// Ends the process where a panic would take an M, with its P and all who wait there, out of its loop.
+struct NoUnwind;
+
+impl Drop for NoUnwind {
+    fn drop(&mut self) {
+        crate::sys::fatal!("a panic reached the scheduler");
     }
 }
 

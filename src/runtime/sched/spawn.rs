@@ -37,8 +37,9 @@ pub(crate) struct Pool {
     /// Set for good when a goroutine first had to wait for a stack.
     is_short: AtomicBool,
     next_id: AtomicU64,
-    /// Goroutines spawned by foreign threads less those that ended on an M without a P.
-    live: AtomicU64,
+    /// Goroutines spawned by foreign threads, and ended on Ms without a P.
+    spawned: AtomicU64,
+    ended: AtomicU64,
 }
 
 /// Stacks of one class that belong to no P, or else goroutines that wait for one.
@@ -65,7 +66,8 @@ impl Pool {
             ),
             is_short: AtomicBool::new(false),
             next_id: AtomicU64::new(MAIN_ID + 1),
-            live: AtomicU64::new(0),
+            spawned: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
         }
     }
 }
@@ -107,7 +109,12 @@ pub(crate) fn spawn(token: &Token, entry: Entry, identity: Identity, stack_class
     g.entry.set(Some(entry));
     g.last_m.set(0);
     g.status.set(State::Runnable);
-    add_live(token.p(), 1);
+    match token.p() {
+        Some(p) => count_one_more(&p.spawned),
+        None => {
+            sched().pool.spawned.fetch_add(1, Ordering::Release);
+        }
+    }
     token.start(g);
 }
 
@@ -157,37 +164,41 @@ pub(crate) fn finish(m: &M, g: GRef) {
     if let Some(stack) = g.stack.take() {
         give_stack_back(p, stack);
     }
-    add_live(p, -1);
     let depot = &sched().pool.dead;
     match p {
-        Some(p) => owned(p).dead.push(g, depot),
-        None => depot.push(g),
-    }
-}
-
-#[inline]
-fn add_live(p: Option<&P>, change: i64) {
-    match p {
-        Some(p) => p.add_live(change),
+        Some(p) => {
+            count_one_more(&p.ended);
+            owned(p).dead.push(g, depot);
+        }
         None => {
-            sched()
-                .pool
-                .live
-                .fetch_add(change as u64, Ordering::Relaxed);
+            sched().pool.ended.fetch_add(1, Ordering::Release);
+            depot.push(g);
         }
     }
 }
 
-/// How many goroutines there are: spawned and not ended.
+/// Counts in a word that only the owner of the P writes, hence no read-modify-write.
+#[inline]
+fn count_one_more(count: &AtomicU64) {
+    // Release: pairs with the Acquire in `live`.
+    count.store(count.load(Ordering::Relaxed) + 1, Ordering::Release);
+}
+
+/// How many goroutines there are: spawned and not ended. Never too few: those that ended are added up
+/// first, so that each of them is among those that were spawned.
 pub(crate) fn live() -> usize {
     let sched = sched();
     if !sched.is_started() {
         return 0;
     }
-    let parts = sched.ps().iter().map(|p| p.live.load(Ordering::Relaxed));
-    let sum = parts.fold(sched.pool.live.load(Ordering::Relaxed), u64::wrapping_add);
-    // The parts are read one after another: a goroutine that ended meanwhile may count twice.
-    (sum as i64).max(0) as usize
+    let sum = |pool: &AtomicU64, of_p: fn(&P) -> &AtomicU64| {
+        // Acquire: who sees an end sees its beginning.
+        let of_ps = sched.ps().iter().map(|p| of_p(p).load(Ordering::Acquire));
+        of_ps.fold(pool.load(Ordering::Acquire), u64::wrapping_add)
+    };
+    let ended = sum(&sched.pool.ended, |p| &p.ended);
+    let spawned = sum(&sched.pool.spawned, |p| &p.spawned);
+    (spawned - ended) as usize
 }
 
 /// Finds a stack for a goroutine's first run; if there is none, the goroutine waits for one.
@@ -299,18 +310,16 @@ fn take_stacks(p: &P, spare: &mut StackList) {
 }
 
 /// Gives stacks to whoever waits for one, or to the pool. Without any lock held.
-fn shelve_all(mut stacks: StackList) {
+pub(crate) fn shelve_all(mut stacks: StackList) {
     while let Some(stack) = stacks.pop() {
         shelve(stack);
     }
 }
 
-/// What a P does before it idles, once stacks are short (invariant 2).
-pub(crate) fn give_up_stacks_if_wanted(p: &P) {
-    if sched().pool.is_short.load(Ordering::Relaxed) {
-        let mut spare = StackList::new();
-        take_stacks(p, &mut spare);
-        shelve_all(spare);
+/// What a P does when it idles, once stacks are short (invariant 2).
+pub(crate) fn take_stacks_if_short(p: &P, spare: &mut StackList) {
+    if sched().pool.is_short.load(Ordering::SeqCst) {
+        take_stacks(p, spare);
     }
 }
 

@@ -105,6 +105,8 @@ impl Sysmon {
         watchers.goroutines -= usize::from(is_goroutine);
         // SAFETY: under the lock; our own sudog.
         unsafe { watchers.queue.remove(NonNull::from(&mut sudog)) };
+        let is_watched = !watchers.queue.is_empty();
+        self.has_idle_watchers.store(is_watched, Ordering::SeqCst);
         sudog.success
     }
 }
@@ -321,8 +323,10 @@ impl Watch {
 /// Whether a lent P has work of its own, or there is work and no other P for it.
 fn is_lent_p_wanted(p: &P) -> bool {
     let sched = sched();
-    let elsewhere = find::is_work_anywhere() || spawn::waiting_for_stacks() > 0;
-    !p.runq.is_empty() || elsewhere && sched.counters.read().idle() == 0
+    // It may keep stacks, and only its owner can give them up.
+    let holds_stacks = spawn::waiting_for_stacks() > 0;
+    let is_needed = find::is_work_anywhere() && sched.counters.read().idle() == 0;
+    !p.runq.is_empty() || holds_stacks || is_needed
 }
 
 /// Wakes an M for a goroutine that has been in `runnext` since the last look, if one was.

@@ -169,19 +169,22 @@ impl PWord {
 
     /// Comes back to a P whose word is no longer `own`.
     pub(crate) fn reenter(&self, own: Word) -> Reentry {
+        let asked = own.as_state(State::Try);
         // A taker that asked loses its swap to the new epoch; a lender takes its P back as it was.
         let retaken = own.next_owner(own.m());
-        if self.change(own.as_state(State::Try), retaken) {
-            return Reentry::Kept(retaken);
-        }
-        if self.change(own.as_state(State::Lent), own) {
-            return Reentry::Returned;
-        }
-        // The taker may have given up by now.
-        if self.is(own) {
-            Reentry::Kept(own)
-        } else {
-            Reentry::Lost
+        loop {
+            if self.change(asked, retaken) {
+                return Reentry::Kept(retaken);
+            }
+            if self.change(own.as_state(State::Lent), own) {
+                return Reentry::Returned;
+            }
+            // The taker may have given up by now, and may even have asked again.
+            match self.read() {
+                now if now == own => return Reentry::Kept(own),
+                now if now == asked => {}
+                _ => return Reentry::Lost,
+            }
         }
     }
 }

@@ -4,11 +4,8 @@
 //!    is made at the first access, and counts as made by that thread at that time; so whoever makes
 //!    a thing touches it once before sharing it. One that is forgotten shows: the checker calls it a
 //!    causality violation.
-//! 2. In a search (search.rs) there is no checker: an [`AtomicU64`] is a plain cell then, and each
-//!    access is a step of the search.
-//! 3. [`fence`] can be switched off by its place, to see a model fail without it.
+//! 2. [`fence`] can be switched off by its place, to see a model fail without it.
 
-use crate::search;
 pub(crate) use loom::sync::atomic::Ordering;
 use std::cell::{Cell, OnceCell};
 use std::panic::Location;
@@ -29,7 +26,10 @@ pub(crate) fn set_without_fences_of(file: Option<&'static str>) {
 #[track_caller]
 pub(crate) fn fence(order: Ordering) {
     let here = Location::caller().file();
-    if WITHOUT_FENCES_OF.get().is_none_or(|file| !here.ends_with(file)) {
+    if WITHOUT_FENCES_OF
+        .get()
+        .is_none_or(|file| !here.ends_with(file))
+    {
         loom::sync::atomic::fence(order);
     }
 }
@@ -69,11 +69,8 @@ macro_rules! atomics {
 }
 
 atomics! {
-    AtomicBool: bool;
     AtomicU32: u32;
     AtomicU64: u64;
-    AtomicUsize: usize;
-    AtomicPtr<T>: *mut T;
 }
 
 macro_rules! loads_and_exchanges {
@@ -99,34 +96,8 @@ macro_rules! loads_and_exchanges {
 }
 
 loads_and_exchanges! {
-    AtomicBool: bool;
     AtomicU32: u32;
-    AtomicUsize: usize;
-    AtomicPtr<T>: *mut T;
-}
-
-impl AtomicU64 {
-    #[track_caller]
-    pub(crate) fn load(&self, order: Ordering) -> u64 {
-        if search::is_on() {
-            return search::load(&self.start);
-        }
-        self.checked().load(order)
-    }
-
-    #[track_caller]
-    pub(crate) fn compare_exchange(
-        &self,
-        current: u64,
-        new: u64,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u64, u64> {
-        if search::is_on() {
-            return search::compare_exchange(&self.start, current, new);
-        }
-        self.checked().compare_exchange(current, new, success, failure)
-    }
+    AtomicU64: u64;
 }
 
 macro_rules! integers {
@@ -152,22 +123,10 @@ macro_rules! integers {
             pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
                 self.checked().fetch_sub(value, order)
             }
-
-            #[track_caller]
-            pub(crate) fn fetch_update(
-                &self,
-                set_order: Ordering,
-                fetch_order: Ordering,
-                change: impl FnMut($value) -> Option<$value>,
-            ) -> Result<$value, $value> {
-                self.checked().fetch_update(set_order, fetch_order, change)
-            }
         }
     )*};
 }
 
 integers! {
-    AtomicU32: u32;
     AtomicU64: u64;
-    AtomicUsize: usize;
 }

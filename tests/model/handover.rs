@@ -1,299 +1,309 @@
-//! Who owns a P, in all orders of events: two Ms, a taker, store buffers, and a barrier.
+//! Who owns a P: the search that the protocol of `pword.rs` stands on.
 //!
-//! Plain stores to `inside` sit in a buffer of their processor until they are drained, which a swap of
-//! the same processor and the taker's barrier do; swaps are at once. The words are the real ones
-//! (pword.rs). The search visits every state once.
+//! One P, two Ms, and a taker as sysmon will be. The Ms go through the gate as `park.rs` does and
+//! call the real functions of `pword.rs`, one access a step; the taker's steps are written out here.
 //!
-//! 1. Inside, an M's P is nobody else's: the word reads its OWN, or its TRY.
-//! 2. No P is lost: whoever the word names as owner believes it.
+//! ```text
+//!   M in the gate                        taker
+//!   1. inside = 1       (no fence)       a. OWN(m,e) -> TRY(m,e)
+//!   2. word == OWN(m,e)? it is in        b. membarrier
+//!      else: reenter                     c. reads m.inside
+//!   3. uses the P                        d. 0: TRY(m,e) -> OWN(m2,e+1) or IDLE(e)
+//!   4. inside = 0                           1: TRY(m,e) -> OWN(m,e)
+//! ```
 //!
-//! The taker is what sysmon will do to running code; entering and giving up are what is there.
+//! A store to `inside` waits in its M's store buffer, and may wait there for as long as it likes:
+//! until a swap of that M succeeds (they release), or until b, which empties all buffers. This is
+//! what x86 does and more: there a failed swap would empty the buffer as well.
+//!
+//! In each state: who uses the P is the owner in the word; the P is owned, asked for, lent or idle,
+//! and the one who has to know it does; and no step takes the epoch back or changes the owner within
+//! an epoch. The search ends where the epoch reaches [`EPOCH_MAX`] or the taker has asked
+//! [`ASKS_MAX`] times; there is one idle lock, and whoever needs it waits for it.
 
-use crate::pword::{State as Tag, Word};
-use std::collections::HashSet;
+use crate::runtime::pword::{State, Word};
+use crate::search::{self, Machine, explore};
 
-/// How often the P may change hands.
-const EPOCHS: u64 = 3;
+mod ms;
+mod taker;
 
+/// Four changes of owner: enough for each kind of change to follow each other one.
+const EPOCH_MAX: u64 = 5;
+
+/// How often the taker asks. A function that starts over each time it finds another word would
+/// otherwise make the search endless.
+const ASKS_MAX: u32 = 3;
+
+/// How many stores a buffer holds.
+const BUFFER_MAX: usize = 2;
+
+/// The protocol, or one with something missing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Pc {
+struct Rules {
+    membarrier: bool,
+    /// In the entry, between 1 and 2: what stands in for membarrier where there is none.
+    fence_in_entry: bool,
+    /// Whether the taker's swaps of d are a look and a store.
+    taker_stores: bool,
+    /// Whether the Ms' swaps are.
+    ms_store: bool,
+}
+
+const PROTOCOL: Rules = Rules {
+    membarrier: true,
+    fence_in_entry: false,
+    taker_stores: false,
+    ms_store: false,
+};
+
+/// What an M does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Doing {
+    /// On the idle list.
+    Asleep,
+    /// Taken off the list by somebody who is about to hand it a P.
+    Chosen,
+    /// Runs goroutine code.
     Outside,
-    /// `inside` was stored, the word not yet read.
+    /// In the gate, behind 1.
     Entering,
-    /// The word was another; the next swaps of `reenter`.
-    WasTry,
-    WasLent,
-    LastLook,
+    /// In the gate, and may use its P.
     Inside,
+    /// In the gate, without a P.
+    InsideWithout,
+    /// In the midst of a function of `pword.rs`, whose accesses found this.
+    Calling(Call, Vec<u64>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Call {
+    Reenter,
+    Lend,
+    /// These two under the idle lock.
+    GiveUp(Option<usize>),
+    Acquire,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct M {
-    pc: Pc,
-    own: Option<Word>,
+    doing: Doing,
+    /// Its `p` and `word`: the tenure under which it believes to own the P.
+    books: Option<Word>,
+    /// What others see, and the stores they do not see yet.
     inside: bool,
-    buffered: Option<bool>,
+    buffer: Vec<bool>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// What the taker does; the word is that of the owner it asks.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Taker {
-    Idle,
+    Resting,
+    /// Behind a.
     Asked(Word),
+    /// Behind b.
     Fenced(Word),
-    SawOutside(Word),
-    SawInside(Word),
+    /// Behind c, which found 0.
+    Free(Word),
+    /// In d under the idle lock: to an M, or to the idle list.
+    Giving(Word, Option<usize>, HasLooked),
+    /// Behind c, which found 1.
+    Returning(Word, HasLooked),
+    /// Under the idle lock, in the midst of `acquire` of a lent P for an M.
+    Retaking(usize, Vec<u64>),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// Whether a swap that is a look and a store has had its look.
+type HasLooked = bool;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct World {
+    rules: Rules,
     word: Word,
     ms: [M; 2],
     taker: Taker,
+    is_locked: bool,
+    /// Whether the P is on the idle list.
+    is_listed: bool,
+    /// How often the taker may still ask.
+    asks_left: u32,
 }
 
-/// What is wrong on purpose.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    None,
-    NoBarrier,
-    TakerStores,
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Drain(usize),
+    Enter(usize),
+    Look(usize),
+    Leave(usize),
+    Sleep(usize),
+    Begin(usize, Call),
+    /// The next access of the function it is in.
+    Access(usize),
+    TakerAsks,
+    TakerFences,
+    TakerReadsInside,
+    TakerLocks,
+    TakerGives,
+    TakerReturns,
+    TakerLocksToRetake(usize),
+    TakerRetakes,
 }
 
 impl World {
-    fn start() -> World {
+    /// The first M owns the P and runs goroutine code; the second sleeps.
+    fn new(rules: Rules) -> World {
         let word = Word::idle(0).next_owner(1);
-        let m = M {
-            pc: Pc::Outside,
-            own: None,
-            inside: false,
-            buffered: None,
+        let m = |doing, books, inside| M {
+            doing,
+            books,
+            inside,
+            buffer: Vec::new(),
         };
         World {
+            rules,
             word,
             ms: [
-                M {
-                    own: Some(word),
-                    ..m
-                },
-                m,
+                m(Doing::Outside, Some(word), false),
+                m(Doing::Asleep, None, true),
             ],
-            taker: Taker::Idle,
+            taker: Taker::Resting,
+            is_locked: false,
+            is_listed: false,
+            asks_left: ASKS_MAX,
         }
     }
+}
 
-    fn swap(&mut self, from: Word, to: Word) -> bool {
-        let is_same = self.word == from;
-        if is_same {
-            self.word = to;
-        }
-        is_same
+fn number(index: usize) -> u32 {
+    index as u32 + 1
+}
+
+fn index(number: u32) -> usize {
+    number as usize - 1
+}
+
+impl Machine for World {
+    type Step = Step;
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = self.steps_of_taker();
+        (0..2).for_each(|i| steps.extend(self.steps_of_m(i)));
+        steps
     }
 
-    /// Puts a plain store of M `i` into its buffer, after what is there.
-    fn store_inside(&mut self, i: usize, inside: bool) {
-        self.drain(i);
-        self.ms[i].buffered = Some(inside);
-    }
-
-    fn drain(&mut self, i: usize) {
-        if let Some(inside) = self.ms[i].buffered.take() {
-            self.ms[i].inside = inside;
-        }
-    }
-
-    fn check(&self) -> Result<(), String> {
-        for (m, number) in self.ms.iter().zip(1..) {
-            if let (Pc::Inside, Some(own)) = (m.pc, m.own)
-                && self.word != own
-                && self.word != own.as_state(Tag::Try)
-            {
-                return Err(format!("M {number} is inside without its P"));
-            }
-            let is_named = matches!(self.word.state(), Tag::Own | Tag::Try | Tag::Lent);
-            if is_named && self.word.m() == number {
-                let named = self.word.as_state(Tag::Own);
-                // Between its swap and its next step a returning M knows; the model makes both one.
-                if m.own != Some(named) {
-                    return Err(format!("the P of M {number} is lost"));
+    fn take(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Drain(i) => self.ms[i].inside = self.ms[i].buffer.remove(0),
+            Step::Enter(i) => {
+                self.ms[i].buffer.push(true);
+                if self.rules.fence_in_entry {
+                    self.drain(i);
                 }
+                self.ms[i].doing = Doing::Entering;
             }
+            Step::Look(i) => self.look(i),
+            Step::Leave(i) => {
+                self.ms[i].buffer.push(false);
+                self.ms[i].doing = Doing::Outside;
+            }
+            Step::Sleep(i) => self.ms[i].doing = Doing::Asleep,
+            Step::Begin(i, call) => self.begin(i, call),
+            Step::Access(i) => self.access(i)?,
+            step => self.take_as_taker(step)?,
         }
         Ok(())
     }
 
-    /// All worlds one step further.
-    fn next(&self, fault: Fault) -> Vec<World> {
-        let mut next = Vec::new();
-        for i in 0..2 {
-            self.step_m(i, &mut next);
-            if self.ms[i].buffered.is_some() {
-                let mut world = *self;
-                world.drain(i);
-                next.push(world);
-            }
-        }
-        self.step_taker(fault, &mut next);
-        next
-    }
-
-    fn step_m(&self, i: usize, next: &mut Vec<World>) {
-        let number = i as u32 + 1;
-        let mut push = |change: &dyn Fn(&mut World)| {
-            let mut world = *self;
-            change(&mut world);
-            next.push(world);
+    fn check(&self, before: &World) -> Result<(), String> {
+        let word = self.word;
+        let is_own = |books: Option<Word>| {
+            books.is_some_and(|own| own.m() == word.m() && own.epoch() == word.epoch())
         };
-        let Some(own) = self.ms[i].own else {
-            if matches!(self.word.state(), Tag::Idle | Tag::Lent) && self.word.epoch() < EPOCHS {
-                push(&|w| {
-                    w.store_inside(i, true);
-                    w.drain(i);
-                    let (seen, taken) = (w.word, w.word.next_owner(number));
-                    w.swap(seen, taken);
-                    w.ms[i] = M {
-                        pc: Pc::Inside,
-                        own: Some(taken),
-                        ..w.ms[i]
-                    };
-                });
+        for m in &self.ms {
+            let uses_p = matches!(
+                m.doing,
+                Doing::Inside | Doing::Calling(Call::Lend | Call::GiveUp(_), _)
+            );
+            let is_owned = matches!(word.state(), State::Own | State::Try);
+            if uses_p && !(is_owned && is_own(m.books)) {
+                return Err(format!(
+                    "{:?} is used while the word reads {word:?}",
+                    m.books
+                ));
             }
-            return;
+        }
+        let is_found = match word.state() {
+            State::Own | State::Lent => is_own(self.ms[index(word.m())].books),
+            State::Try => is_own(self.ms[index(word.m())].books) && self.taker != Taker::Resting,
+            State::Idle => self.is_listed || self.is_locked,
+            State::Dead => false,
         };
-        match self.ms[i].pc {
-            Pc::Outside => push(&|w| {
-                w.store_inside(i, true);
-                w.ms[i].pc = Pc::Entering;
-            }),
-            // A load: it does not wait for the buffer.
-            Pc::Entering => push(&|w| {
-                w.ms[i].pc = if w.word == own {
-                    Pc::Inside
-                } else {
-                    Pc::WasTry
-                };
-            }),
-            Pc::WasTry => push(&|w| {
-                w.drain(i);
-                let retaken = own.next_owner(number);
-                if w.swap(own.as_state(Tag::Try), retaken) {
-                    w.ms[i].own = Some(retaken);
-                    w.ms[i].pc = Pc::Inside;
-                } else {
-                    w.ms[i].pc = Pc::WasLent;
-                }
-            }),
-            Pc::WasLent => push(&|w| {
-                w.drain(i);
-                let is_back = w.swap(own.as_state(Tag::Lent), own);
-                w.ms[i].pc = if is_back { Pc::Inside } else { Pc::LastLook };
-            }),
-            Pc::LastLook => push(&|w| {
-                if w.word == own {
-                    w.ms[i].pc = Pc::Inside;
-                } else if w.word == own.as_state(Tag::Try) {
-                    // Asked again since; `reenter` begins anew.
-                    w.ms[i].pc = Pc::WasTry;
-                } else {
-                    w.store_inside(i, false);
-                    w.ms[i].pc = Pc::Outside;
-                    w.ms[i].own = None;
-                }
-            }),
-            Pc::Inside => {
-                push(&|w| {
-                    w.store_inside(i, false);
-                    w.ms[i].pc = Pc::Outside;
-                });
-                push(&|w| w.give_up(i, own, Word::idle(own.epoch()), None));
-                push(&|w| w.give_up(i, own, own.as_state(Tag::Lent), Some(own)));
-            }
+        if !is_found || self.is_listed && word.state() != State::Idle {
+            return Err(format!("nobody will find the P, which reads {word:?}"));
         }
+        let is_new_owner = word.state() != State::Idle && word.m() != before.word.m();
+        let least = before.word.epoch() + u64::from(is_new_owner);
+        if word.epoch() < least {
+            return Err(format!(
+                "the epoch does not grow: {:?} to {word:?}",
+                before.word
+            ));
+        }
+        Ok(())
     }
 
-    /// Gives the P up or lends it, from inside; stays inside without it, or leaves.
-    fn give_up(&mut self, i: usize, own: Word, to: Word, keeps: Option<Word>) {
-        self.drain(i);
-        if !self.swap(own, to) && !self.swap(own.as_state(Tag::Try), to) {
-            return; // tried again
-        }
-        self.ms[i].own = keeps;
-        self.ms[i].pc = Pc::Outside;
-        self.store_inside(i, false);
-    }
-
-    fn step_taker(&self, fault: Fault, next: &mut Vec<World>) {
-        let mut world = *self;
-        match self.taker {
-            Taker::Idle if self.word.state() == Tag::Own && self.word.epoch() < EPOCHS => {
-                let own = self.word;
-                world.word = own.as_state(Tag::Try);
-                world.taker = Taker::Asked(own);
-            }
-            Taker::Idle => return,
-            Taker::Asked(own) => {
-                if fault != Fault::NoBarrier {
-                    world.drain(0);
-                    world.drain(1);
-                }
-                world.taker = Taker::Fenced(own);
-            }
-            Taker::Fenced(own) => {
-                let is_inside = self.ms[own.m() as usize - 1].inside;
-                world.taker = if is_inside {
-                    Taker::SawInside(own)
-                } else {
-                    Taker::SawOutside(own)
-                };
-            }
-            Taker::SawOutside(own) | Taker::SawInside(own) => {
-                let is_outside = self.taker == Taker::SawOutside(own);
-                let to = if is_outside {
-                    Word::idle(own.epoch())
-                } else {
-                    own
-                };
-                if fault == Fault::TakerStores {
-                    world.word = to;
-                } else {
-                    world.swap(own.as_state(Tag::Try), to);
-                }
-                world.taker = Taker::Idle;
-            }
-        }
-        next.push(world);
+    fn is_far_enough(&self) -> bool {
+        self.word.epoch() >= EPOCH_MAX
     }
 }
 
-/// Visits all worlds; the first broken rule, or how many worlds there are.
-fn search(fault: Fault) -> Result<usize, String> {
-    let mut seen = HashSet::from([World::start()]);
-    let mut open = vec![World::start()];
-    while let Some(world) = open.pop() {
-        world
-            .check()
-            .map_err(|error| format!("{error}: {world:?}"))?;
-        open.extend(
-            world
-                .next(fault)
-                .into_iter()
-                .filter(|next| seen.insert(*next)),
-        );
-    }
-    Ok(seen.len())
+fn search_under(rules: Rules) -> Result<usize, String> {
+    search::turn_on();
+    explore(World::new(rules))
 }
 
 #[test]
-fn no_p_has_two_owners_and_none_is_lost() {
-    let worlds = search(Fault::None).unwrap();
-    assert!(worlds > 1_000, "only {worlds} worlds were visited");
+fn a_p_has_one_owner_and_is_never_lost() {
+    let states = search_under(PROTOCOL).unwrap_or_else(|trace| panic!("{trace}"));
+    println!("{states} states");
+    assert!(states > 1_000, "the search has not begun");
 }
 
 #[test]
-fn without_the_barrier_the_search_finds_a_double_owner() {
-    assert!(search(Fault::NoBarrier).is_err());
+fn a_fence_in_the_entry_does_without_membarrier() {
+    let rules = Rules {
+        membarrier: false,
+        fence_in_entry: true,
+        ..PROTOCOL
+    };
+    search_under(rules).unwrap_or_else(|trace| panic!("{trace}"));
 }
 
 #[test]
-fn with_stores_for_swaps_the_search_finds_a_lost_p() {
-    assert!(search(Fault::TakerStores).is_err());
+fn without_membarrier_a_p_has_two_owners() {
+    let rules = Rules {
+        membarrier: false,
+        ..PROTOCOL
+    };
+    let trace = search_under(rules).expect_err("store buffers are not what they were");
+    assert!(trace.contains("is used while"), "{trace}");
+}
+
+#[test]
+fn a_taker_that_stores_takes_what_is_used() {
+    let rules = Rules {
+        taker_stores: true,
+        ..PROTOCOL
+    };
+    let trace = search_under(rules).expect_err("a store does for a swap");
+    assert!(trace.contains("is used while"), "{trace}");
+}
+
+#[test]
+fn an_owner_that_stores_uses_what_was_taken() {
+    let rules = Rules {
+        ms_store: true,
+        ..PROTOCOL
+    };
+    let trace = search_under(rules).expect_err("a store does for a swap");
+    assert!(trace.contains("is used while"), "{trace}");
 }

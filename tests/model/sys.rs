@@ -1,15 +1,24 @@
-//! Doubles of `sys`: atomics and the kernel's part of a sleep, as the model checker sees them.
+//! Doubles of `sys`: atomics, locks and the kernel's part of a sleep, as the model checker sees them.
 //!
 //! `note.rs` is the real one, on these atomics and this futex.
 
 pub(crate) mod atomic;
-
+pub(crate) mod lock;
 #[path = "../../src/sys/note.rs"]
 pub(crate) mod note;
 pub(crate) mod os;
 
-/// A broken invariant is a panic here.
+/// A broken invariant: in a search one more state to report, elsewhere a panic.
 macro_rules! fatal {
-    ($($arg:tt)*) => { panic!($($arg)*) };
+    ($($arg:tt)*) => { $crate::sys::die(format!($($arg)*)) };
 }
 pub(crate) use fatal;
+
+pub(crate) fn die(message: String) -> ! {
+    crate::search::report_fatal(&message);
+    panic!("fatal error: {message}");
+}
+
+pub(crate) fn write_stderr(text: &str) {
+    eprint!("{text}");
+}

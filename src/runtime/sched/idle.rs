@@ -9,14 +9,14 @@
 //! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.
 //! 3. Ms are made by sysmon only, on request, so that they inherit nothing from the requester.
 
-use super::{sched, spawn};
+use super::{find, sched, spawn};
 use crate::runtime::coro::StackList;
 use crate::runtime::g::GRef;
 use crate::runtime::m::{Handed, M};
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
 use crate::sys;
-use crate::sys::atomic::Ordering;
+use crate::sys::atomic::{Ordering, fence};
 use crate::sys::lock::Guard;
 use std::sync::Once;
 
@@ -62,32 +62,68 @@ pub(crate) fn wake_p() -> bool {
 #[cold]
 #[inline(never)]
 fn wake_p_slow() -> bool {
-    sched().counters.start_only_spinner() && start_spinner()
+    while sched().counters.start_only_spinner() {
+        match start_spinner() {
+            Start::Started => return true,
+            Start::NoM => return false,
+            // Step d of counters.rs: who lent a P meanwhile saw us looking, and woke nobody.
+            Start::NoP if is_p_wanted() => {}
+            Start::NoP => return false,
+        }
+    }
+    false
 }
 
-/// Starts an M on a free P, to look for work; it is counted as spinning already. False if there is no
-/// M or no P, and then it is counted no more.
+/// What came of the attempt to start an M.
+#[must_use]
+enum Start {
+    Started,
+    /// All threads that there may be are in use.
+    NoM,
+    /// No P is free.
+    NoP,
+}
+
+/// Whether a P is free that has work, or for which there is some.
+fn is_p_wanted() -> bool {
+    let sched = sched();
+    let is_work = find::is_work_anywhere();
+    is_work && sched.counters.read().idle() > 0
+        || sched.lent.load(Ordering::Relaxed) > 0
+            && sched.ps().iter().any(|p| {
+                // The word and not the count, which is too high for a moment: nobody spins for that.
+                p.word.read().state() == State::Lent && (is_work || !p.runq.is_empty())
+            })
+}
+
+/// Starts an M on a free P, to look for work; it is counted as spinning already. If there is no M or
+/// no P it is counted no more.
 ///
 /// Counted down under the lock: makers trust whoever spins to look again. The one that was to spin
 /// will not, so whoever idles its P after us must not be told by this count that somebody does.
-fn start_spinner() -> bool {
+fn start_spinner() -> Start {
     let mut idle = sched().idle.lock();
     let has_p = !idle.ps.is_empty() || sched().lent.load(Ordering::Relaxed) > 0;
-    if has_p && let Some((m, is_new)) = take_m(&mut idle) {
-        if let Some((p, word)) = take_p(&mut idle, m) {
-            let handed = Handed {
-                p,
-                word,
-                spinning: true,
-                g: None,
-            };
-            finish_start(idle, m, is_new, handed);
-            return true;
+    let mut why = Start::NoP;
+    if has_p {
+        if let Some((m, is_new)) = take_m(&mut idle) {
+            if let Some((p, word)) = take_p(&mut idle, m) {
+                let handed = Handed {
+                    p,
+                    word,
+                    spinning: true,
+                    g: None,
+                };
+                finish_start(idle, m, is_new, handed);
+                return Start::Started;
+            }
+            put_back(&mut idle, m, is_new);
+        } else {
+            why = Start::NoM;
         }
-        put_back(&mut idle, m, is_new);
     }
     sched().counters.stop_spinning();
-    false
+    why
 }
 
 /// Starts an M on the P that `owner` owns; on return `owner` has none.
@@ -292,6 +328,14 @@ pub(crate) fn for_each_idle_p(mut act: impl FnMut(&P)) {
 pub(crate) fn stop_m(m: &'static M) {
     debug_assert!(!m.has_p() && !m.spinning.get());
     sched().idle.lock().ms.push(m);
+    // SeqCst: pairs with the fence of makers. At the limit of threads one may have found an idle P
+    // and no M for it: then that P is for this one.
+    fence(Ordering::SeqCst);
+    if find::is_work_anywhere() && take_back_p(m) {
+        m.spinning.set(true);
+        sched().counters.start_spinning();
+        return;
+    }
     await_handed(m);
 }
 

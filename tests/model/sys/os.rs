@@ -1,11 +1,14 @@
-//! Double of the system: a futex of one list.
+//! Double of the system: a futex of one list, and a clock that goes on at every look.
 //!
-//! `futex_wait` compares and lines up under one lock, which `futex_wake` takes too: the promise of the
-//! real one. A sleep with a limit ends at once, the shortest there is.
+//! 1. `futex_wait` compares and lines up under one lock, which `futex_wake` takes too: the promise
+//!    of the real one. A sleep with a limit ends at once, the shortest there is; a sleep without
+//!    ends when it is woken, or for no reason if [`wake_for_no_reason`] was called.
+//! 2. The clock is the same in each run of a model, as the checker wants it.
 
 use super::atomic::{AtomicU32, Ordering};
 use loom::sync::Mutex;
 use loom::thread::{self, Thread};
+use std::cell::Cell;
 use std::ptr;
 use std::time::Duration;
 
@@ -46,4 +49,27 @@ pub(crate) fn futex_wake(word: &AtomicU32, count: u32) {
         drop(asleep);
         thread.unpark();
     }
+}
+
+/// Ends one sleep, if there is one, that nobody has asked to end.
+pub(crate) fn wake_for_no_reason() {
+    let sleeper = asleep().pop();
+    if let Some((_, thread)) = sleeper {
+        thread.unpark();
+    }
+}
+
+thread_local! {
+    static NOW: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Puts the clock back: the start of a run.
+pub(crate) fn reset_clock() {
+    NOW.set(0);
+}
+
+/// A look at the clock takes as long as a thief has patience with a `runnext`.
+pub(crate) fn nanotime() -> u64 {
+    NOW.set(NOW.get() + 3_000);
+    NOW.get()
 }

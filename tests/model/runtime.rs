@@ -1,0 +1,40 @@
+//! The runtime of the models: the real protocol files, among doubles of the nouns they speak of.
+//!
+//! Real are `claim`, `status`, `pword`, `runq`, `sudog`, `waiter`, and in `sched` what is listed
+//! there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
+
+#[path = "../../src/runtime/claim.rs"]
+pub(crate) mod claim;
+pub(crate) mod nouns;
+#[path = "../../src/runtime/pword.rs"]
+pub(crate) mod pword;
+#[path = "../../src/runtime/runq.rs"]
+pub(crate) mod runq;
+pub(crate) mod sched;
+#[path = "../../src/runtime/status.rs"]
+pub(crate) mod status;
+#[path = "../../src/runtime/sudog.rs"]
+pub(crate) mod sudog;
+#[path = "../../src/runtime/waiter.rs"]
+pub(crate) mod waiter;
+
+pub(crate) mod coro {
+    pub(crate) use super::nouns::{Commit, StackList, Switch};
+}
+pub(crate) mod g {
+    pub(crate) use super::nouns::{G, GList, GRef, Place, WaitReason};
+}
+pub(crate) mod m {
+    pub(crate) use super::nouns::{Handed, M, current, is_unwinding, parker};
+}
+pub(crate) mod p {
+    pub(crate) use super::nouns::P;
+}
+pub(crate) mod parker {
+    pub(crate) use super::nouns::Parker;
+}
+
+pub(crate) use coro::Commit;
+pub(crate) use g::{Place, WaitReason};
+pub(crate) use sched::park::{enter, enter_blocking};
+pub(crate) use sudog::{Sudog, WaitQ};

@@ -1,0 +1,465 @@
+//! Doubles of G, M, P, parkers and stacks, with the fields that the protocols touch.
+//!
+//! 1. Nothing is freed while a model runs, as in the runtime: records are kept in [`keep`]'s list
+//!    and dropped when the next run of the model begins ([`forget_all`]).
+//! 2. Cells are the checker's: it reports two threads at one cell of which neither is known to be
+//!    later, so a P with two owners or a wake that publishes nothing fails a model by itself.
+//! 3. A goroutine here has no stack. Running it is to call [`G::run`], which counts, in such a cell.
+//! 4. Each goroutine weighs [`WEIGHT`], so a local queue of 256 is full with four of them.
+
+use super::claim::Claim;
+use super::pword::Word;
+use super::runq::RunQ;
+use super::sched::sched;
+use super::status::{State, Status};
+use crate::sys;
+use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
+use crate::sys::lock::RawLock;
+use crate::sys::note::Note;
+use loom::cell::Cell;
+use loom::sync::mpsc::{Receiver, Sender, channel};
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::ptr;
+use std::time::Duration;
+
+/// How many goroutines one of the model counts for.
+pub(crate) const WEIGHT: usize = 64;
+
+thread_local! {
+    static KEPT: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps `value` where it is until the next run of the model begins.
+pub(crate) fn keep<T: 'static>(value: T) -> &'static T {
+    let kept = Box::new(value);
+    // SAFETY: the box stays in the list, and what it holds stays in place, until `forget_all`.
+    let place = unsafe { &*ptr::from_ref(&*kept) };
+    KEPT.with_borrow_mut(|all| all.push(kept));
+    place
+}
+
+/// Begins a new run: all threads of the one before have ended.
+pub(crate) fn forget_all() {
+    let old = KEPT.take();
+    drop(old);
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum WaitReason {
+    WaitGroup,
+    Scope,
+    Join,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) reason: WaitReason,
+    pub(crate) at: &'static Location<'static>,
+}
+
+pub(crate) struct G {
+    id: u64,
+    pub(crate) status: Status,
+    pub(crate) claim: Claim,
+    pub(crate) locked_m: Cell<u32>,
+    pub(crate) blocking_depth: Cell<u32>,
+    pub(crate) stack: Cell<Option<Stack>>,
+    runs: Cell<u32>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct GRef(&'static G);
+
+impl std::ops::Deref for GRef {
+    type Target = G;
+    fn deref(&self) -> &G {
+        self.0
+    }
+}
+
+impl PartialEq for GRef {
+    fn eq(&self, other: &GRef) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl GRef {
+    pub(crate) fn as_ptr(self) -> *mut G {
+        ptr::from_ref(self.0).cast_mut()
+    }
+
+    pub(crate) fn claim_ref(self) -> &'static Claim {
+        &self.0.claim
+    }
+
+    /// Takes a pointer of `as_ptr` back.
+    ///
+    /// # Safety
+    /// `pointer` came from [`GRef::as_ptr`].
+    pub(crate) unsafe fn from_ptr(pointer: *mut G) -> GRef {
+        // SAFETY: our caller's pointer is one to a record that is kept.
+        GRef(unsafe { &*pointer })
+    }
+}
+
+impl G {
+    /// Makes a goroutine that is the caller's to queue or to run.
+    pub(crate) fn with_id(id: u64) -> GRef {
+        let g = keep(G {
+            id,
+            status: Status::new(),
+            claim: Claim::new(),
+            locked_m: Cell::new(0),
+            blocking_depth: Cell::new(0),
+            stack: Cell::new(None),
+            runs: Cell::new(0),
+        });
+        g.status.set(State::Runnable);
+        g.claim.open();
+        GRef(g)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Runs it for a while: the checker sees to it that nobody else does.
+    pub(crate) fn run(&self) {
+        self.runs.set(self.runs.get() + 1);
+    }
+
+    /// How often it has run. For the last one to look.
+    pub(crate) fn runs(&self) -> u32 {
+        self.runs.get()
+    }
+
+    pub(crate) fn set_wait(&self, _: Place, _: u32) {}
+
+    pub(crate) fn reason(&self) -> Reason {
+        Reason
+    }
+}
+
+/// Why a goroutine waits; the models do not ask.
+pub(crate) struct Reason;
+
+impl Reason {
+    pub(crate) fn text(&self) -> &'static str {
+        "waiting"
+    }
+}
+
+pub(crate) struct GList(VecDeque<GRef>);
+
+impl GList {
+    pub(crate) fn new() -> GList {
+        GList(VecDeque::new())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len() * WEIGHT
+    }
+
+    pub(crate) fn push_back(&mut self, g: GRef) {
+        self.0.push_back(g);
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<GRef> {
+        self.0.pop_front()
+    }
+
+    pub(crate) fn append(&mut self, mut other: GList) {
+        self.0.append(&mut other.0);
+    }
+
+    pub(crate) fn take_front(&mut self, count: usize) -> GList {
+        let count = count.div_ceil(WEIGHT).min(self.0.len());
+        GList(self.0.drain(..count).collect())
+    }
+}
+
+/// What would be needed to switch; no goroutine of a model has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack;
+
+impl Stack {
+    pub(crate) fn set_commit(self, _: Commit) {}
+
+    /// # Safety
+    /// None: it does not return.
+    pub(crate) unsafe fn suspend(self, _: Switch) {
+        sys::fatal!("a goroutine of a model cannot switch");
+    }
+}
+
+/// The stacks a P keeps: none.
+pub(crate) struct StackList;
+
+impl StackList {
+    pub(crate) fn new() -> StackList {
+        StackList
+    }
+}
+
+pub(crate) enum Switch {
+    Park,
+    Yield,
+    Preempted,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Commit {
+    pub(crate) run: unsafe fn(*mut ()) -> bool,
+    pub(crate) arg: *mut (),
+}
+
+impl Commit {
+    pub(crate) fn unlock(lock: &RawLock) -> Commit {
+        Commit {
+            run: unlock,
+            arg: ptr::from_ref(lock).cast_mut().cast(),
+        }
+    }
+}
+
+unsafe fn unlock(lock: *mut ()) -> bool {
+    // SAFETY: whoever parks with this commit holds the lock and leaves it to us.
+    unsafe { (*lock.cast::<RawLock>()).unlock() };
+    true
+}
+
+pub(crate) struct P {
+    pub(crate) id: u32,
+    pub(crate) word: super::pword::PWord,
+    pub(crate) preempt: AtomicBool,
+    pub(crate) debt: Cell<u32>,
+    pub(crate) debt_since: Cell<u64>,
+    pub(crate) tick: AtomicU32,
+    pub(crate) runq: RunQ,
+}
+
+// SAFETY: the cells are watched by the checker.
+unsafe impl Sync for P {}
+
+impl P {
+    pub(crate) fn new(id: u32) -> &'static P {
+        let p = keep(P {
+            id,
+            word: super::pword::PWord::new(Word::idle(0)),
+            preempt: AtomicBool::new(false),
+            debt: Cell::new(0),
+            debt_since: Cell::new(0),
+            tick: AtomicU32::new(1),
+            runq: RunQ::new(),
+        });
+        let _ = (p.word.read(), p.runq.peek_next());
+        p.preempt.load(Ordering::Relaxed);
+        p.tick.load(Ordering::Relaxed);
+        p
+    }
+}
+
+pub(crate) struct M {
+    pub(crate) inside: AtomicBool,
+    pub(crate) id: u32,
+    pub(crate) word: Cell<Word>,
+    p: Cell<Option<&'static P>>,
+    pub(crate) current: Cell<Option<GRef>>,
+    pub(crate) spinning: Cell<bool>,
+    pub(crate) note: Bell,
+    pub(crate) handed: Cell<Option<Handed>>,
+    pub(crate) handed_g: Cell<Option<GRef>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Handed {
+    pub(crate) p: &'static P,
+    pub(crate) word: Word,
+    pub(crate) spinning: bool,
+    pub(crate) g: Option<GRef>,
+}
+
+// SAFETY: the cells are watched by the checker.
+unsafe impl Sync for M {}
+
+impl M {
+    /// Makes an M; the models make all of theirs before they begin (see `Sched::start`).
+    pub(crate) fn with_id(id: u32) -> &'static M {
+        let m = keep(M {
+            inside: AtomicBool::new(true),
+            id,
+            word: Cell::new(Word::DEAD),
+            p: Cell::new(None),
+            current: Cell::new(None),
+            spinning: Cell::new(false),
+            note: Bell::new(),
+            handed: Cell::new(None),
+            handed_g: Cell::new(None),
+        });
+        m.set_inside(true);
+        m
+    }
+
+    pub(crate) fn new() -> &'static M {
+        sys::fatal!("a model makes all its Ms before it begins")
+    }
+
+    pub(crate) fn count() -> usize {
+        sched().ms.len()
+    }
+
+    pub(crate) fn by_id(id: u32) -> &'static M {
+        sched().ms[id as usize - 1]
+    }
+
+    pub(crate) fn p(&self) -> &'static P {
+        match self.p.get() {
+            Some(p) => p,
+            None => sys::fatal!("m{} has no P", self.id),
+        }
+    }
+
+    pub(crate) fn has_p(&self) -> bool {
+        self.p.get().is_some()
+    }
+
+    pub(crate) fn owns_p(&self) -> bool {
+        self.p.get().is_some_and(|p| p.word.is(self.word.get()))
+    }
+
+    pub(crate) fn set_p(&self, p: &'static P, word: Word) {
+        assert_eq!(word.m(), self.id, "P {} given to the wrong M", p.id);
+        self.p.set(Some(p));
+        self.word.set(word);
+    }
+
+    pub(crate) fn drop_p(&self) {
+        self.p.set(None);
+        self.word.set(Word::DEAD);
+    }
+
+    pub(crate) fn set_inside(&self, inside: bool) {
+        if inside {
+            self.inside.store(true, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            self.inside.store(false, Ordering::Release);
+        }
+    }
+
+    /// Orders in a model need no change from look to look.
+    pub(crate) fn random(&self) -> u32 {
+        self.id
+    }
+}
+
+/// An M's note, of which note.rs has shown that it keeps its promise: one object of the checker's
+/// instead of a word and a futex.
+pub(crate) struct Bell(Sender<Ring>, ManuallyDrop<Receiver<Ring>>);
+
+enum Ring {
+    Wake,
+    End,
+}
+
+/// What unwinds an M at the end of its model.
+struct End;
+
+impl Bell {
+    fn new() -> Bell {
+        let (sender, receiver) = channel();
+        // Not dropped: the checker wants to be asked at that, and its run may be over.
+        Bell(sender, ManuallyDrop::new(receiver))
+    }
+
+    pub(crate) fn wake(&self) {
+        self.0.send(Ring::Wake).expect("both ends are here");
+    }
+
+    pub(crate) fn sleep(&self) {
+        match self.1.recv().expect("both ends are here") {
+            Ring::Wake => {}
+            Ring::End => resume_unwind(Box::new(End)),
+        }
+    }
+
+    /// Ends the M, now or when it next sleeps.
+    pub(crate) fn end(&self) {
+        self.0.send(Ring::End).expect("both ends are here");
+    }
+}
+
+/// Runs the life of an M until [`Bell::end`]: it has no end of its own.
+pub(crate) fn until_the_end(life: impl FnOnce()) {
+    let result = catch_unwind(AssertUnwindSafe(life));
+    if let Err(payload) = result
+        && !payload.is::<End>()
+    {
+        resume_unwind(payload);
+    }
+}
+
+pub(crate) struct Parker {
+    pub(crate) claim: Claim,
+    pub(crate) note: Note,
+}
+
+impl Parker {
+    pub(crate) fn new() -> &'static Parker {
+        let parker = keep(Parker {
+            claim: Claim::new(),
+            note: fresh_note(),
+        });
+        parker.claim.open();
+        parker
+    }
+
+    pub(crate) fn begin_wait(&self, _is_for_ever: bool) {}
+
+    pub(crate) fn sleep(&self) {
+        self.note.sleep();
+    }
+
+    pub(crate) fn wake(&self) {
+        self.note.wake();
+    }
+
+    pub(crate) fn end_wait(&'static self) {}
+}
+
+/// A note that was touched.
+pub(crate) fn fresh_note() -> Note {
+    let note = Note::new();
+    assert!(!note.sleep_for(Some(Duration::ZERO)));
+    note
+}
+
+loom::thread_local! {
+    static CURRENT: std::cell::Cell<Option<&'static M>> = std::cell::Cell::new(None);
+    static PARKER: std::cell::Cell<Option<&'static Parker>> = std::cell::Cell::new(None);
+}
+
+pub(crate) fn current() -> Option<&'static M> {
+    CURRENT.with(|m| m.get())
+}
+
+/// Makes `m` the M of this thread of the model.
+pub(crate) fn set_current(m: &'static M) {
+    CURRENT.with(|current| current.set(Some(m)));
+}
+
+pub(crate) fn parker() -> &'static Parker {
+    PARKER.with(|slot| {
+        let parker = slot.get().unwrap_or_else(Parker::new);
+        slot.set(Some(parker));
+        parker
+    })
+}
+
+pub(crate) fn is_unwinding() -> bool {
+    false
+}

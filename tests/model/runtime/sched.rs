@@ -1,0 +1,180 @@
+//! The scheduler of the models: the real `counters`, `idle`, `find`, `park` and `blocking`, on a
+//! scheduler without timers, stacks and sysmon.
+//!
+//! [`GlobalQueue`] restates the one of `sched/mod.rs`, whose orders matter: the length is read
+//! without the lock, and only the fences of counters.rs order it.
+
+#[path = "../../../src/runtime/sched/blocking.rs"]
+pub(crate) mod blocking;
+#[path = "../../../src/runtime/sched/counters.rs"]
+pub(crate) mod counters;
+#[path = "../../../src/runtime/sched/find.rs"]
+pub(crate) mod find;
+#[path = "../../../src/runtime/sched/idle.rs"]
+pub(crate) mod idle;
+#[path = "../../../src/runtime/sched/park.rs"]
+pub(crate) mod park;
+
+use super::g::{GList, GRef};
+use super::m::M;
+use super::p::P;
+use super::pword::Word;
+use crate::sys::atomic::{AtomicUsize, Ordering};
+use crate::sys::lock::Lock;
+use crate::sys::note::Note;
+use counters::Counters;
+use std::cell::Cell;
+
+pub(crate) struct Sched {
+    settings: Settings,
+    ps: Vec<&'static P>,
+    pub(crate) ms: Vec<&'static M>,
+    pub(crate) counters: Counters,
+    pub(crate) lent: AtomicUsize,
+    pub(crate) idle: Lock<idle::Idle>,
+    pub(crate) global: GlobalQueue,
+    pub(crate) timers: timing::Timers,
+    pub(crate) sysmon: Sysmon,
+}
+
+pub(crate) struct Settings {
+    pub(crate) max_threads: usize,
+}
+
+thread_local! {
+    static SCHED: Cell<Option<&'static Sched>> = const { Cell::new(None) };
+}
+
+pub(crate) fn sched() -> &'static Sched {
+    SCHED.get().expect("the model has started a scheduler")
+}
+
+/// Starts a scheduler whose first Ms have a P each; the others are on the idle list. No more Ms can
+/// be had.
+pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
+    let counters = Counters::new();
+    counters.read();
+    let sched = super::nouns::keep(Sched {
+        settings: Settings {
+            max_threads: m_count as usize,
+        },
+        ps: (0..p_count).map(P::new).collect(),
+        ms: (1..=m_count).map(super::nouns::M::with_id).collect(),
+        counters,
+        lent: AtomicUsize::new(0),
+        idle: Lock::new(idle::Idle::new()),
+        global: GlobalQueue::new(),
+        timers: timing::Timers,
+        sysmon: Sysmon {
+            note: super::nouns::fresh_note(),
+        },
+    });
+    sched.lent.store(0, Ordering::Relaxed);
+    for (p, m) in sched.ps.iter().zip(&sched.ms) {
+        let word = p.word.acquire(Word::idle(0), m.id);
+        m.set_p(p, word.expect("a new P is idle"));
+    }
+    sched.idle.lock().ms.extend(&sched.ms[p_count as usize..]);
+    SCHED.set(Some(sched));
+    sched
+}
+
+impl Sched {
+    pub(crate) fn ps(&self) -> &[&'static P] {
+        &self.ps
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+pub(crate) struct GlobalQueue {
+    list: Lock<GList>,
+    len: AtomicUsize,
+}
+
+impl GlobalQueue {
+    fn new() -> GlobalQueue {
+        let len = AtomicUsize::new(0);
+        len.store(0, Ordering::Relaxed);
+        GlobalQueue {
+            list: Lock::new(GList::new()),
+            len,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn push(&self, g: GRef) {
+        let mut one = GList::new();
+        one.push_back(g);
+        self.push_all(one);
+    }
+
+    pub(crate) fn push_all(&self, goroutines: GList) {
+        let mut list = self.list.lock();
+        list.append(goroutines);
+        self.len.store(list.len(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn pop(&self, count: usize) -> GList {
+        let mut list = self.list.lock();
+        let taken = list.take_front(count);
+        self.len.store(list.len(), Ordering::Relaxed);
+        taken
+    }
+}
+
+/// The watcher as others see it; nobody watches.
+pub(crate) struct Sysmon {
+    pub(crate) note: Note,
+}
+
+impl Sysmon {
+    pub(crate) fn wake(&self) {
+        self.note.wake();
+    }
+
+    pub(crate) fn request_thread(&self, m: &'static M) {
+        crate::sys::fatal!("m{} has a thread already", m.id);
+    }
+}
+
+/// No deadline is ever due. Those of threads need none of this.
+pub(crate) mod timing {
+    use crate::runtime::claim::Ticket;
+    use crate::runtime::waiter::Waiter;
+
+    pub(crate) const DEADLINE: u32 = u32::MAX - 1;
+
+    pub(crate) struct Timers;
+
+    impl Timers {
+        pub(crate) fn arm(&self, _: u64, _: Waiter, _: Ticket) {}
+
+        pub(crate) fn is_due(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn run_due(&self) -> bool {
+            false
+        }
+    }
+}
+
+/// Stacks are not short.
+pub(crate) mod spawn {
+    use crate::runtime::coro::StackList;
+    use crate::runtime::p::P;
+
+    pub(crate) fn take_stacks_if_short(_: &P, _: &mut StackList) {}
+
+    pub(crate) fn shelve_all(_: StackList) {}
+}

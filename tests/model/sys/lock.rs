@@ -1,0 +1,99 @@
+//! Double of `sys/lock.rs`: the same names over the checker's mutex.
+//!
+//! The real lock is a well-tested one from elsewhere; what matters here is that it may be released
+//! by somebody else than the one who took it (the commit of a park).
+
+use loom::sync::{Mutex, MutexGuard};
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+
+pub(crate) struct RawLock {
+    mutex: Mutex<()>,
+    /// The guard while the lock is held.
+    held: UnsafeCell<Option<MutexGuard<'static, ()>>>,
+}
+
+impl RawLock {
+    pub(crate) fn new() -> RawLock {
+        RawLock {
+            mutex: Mutex::new(()),
+            held: UnsafeCell::new(None),
+        }
+    }
+
+    pub(crate) fn lock(&self) {
+        let guard = self.mutex.lock().expect("no model unwinds under a lock");
+        // SAFETY: the guard is dropped in `unlock`, before the mutex; and we hold the mutex, so
+        // nobody else is at the slot.
+        unsafe {
+            let guard = std::mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard);
+            *self.held.get() = Some(guard);
+        }
+    }
+
+    /// Releases the lock.
+    ///
+    /// # Safety
+    /// The lock is held, and on behalf of the caller.
+    pub(crate) unsafe fn unlock(&self) {
+        // SAFETY: our caller holds the mutex, so nobody else is at the slot.
+        let guard = unsafe { (*self.held.get()).take() };
+        assert!(guard.is_some(), "a lock is released that nobody holds");
+    }
+}
+
+pub(crate) struct Lock<T> {
+    raw: RawLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through a guard, and there is one guard at a time.
+unsafe impl<T: Send> Send for Lock<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Lock<T> {
+        Lock {
+            raw: RawLock::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        self.raw.lock();
+        Guard { lock: self }
+    }
+
+    pub(crate) fn leave_locked(guard: Guard<'_, T>) -> &RawLock {
+        let raw = &guard.lock.raw;
+        std::mem::forget(guard);
+        raw
+    }
+}
+
+pub(crate) struct Guard<'a, T> {
+    lock: &'a Lock<T>,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: a guard exists only while its lock is held.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: a guard exists only while its lock is held, and we hold it by `&mut`.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: this guard is the proof that the lock is held.
+        unsafe { self.lock.raw.unlock() }
+    }
+}

@@ -46,8 +46,8 @@ impl Claim {
     /// Ends the wait in favour of `case`; false if it was over or another was first.
     #[must_use]
     pub(crate) fn take(&self, ticket: Ticket, case: u32) -> bool {
-        // Acquire: the winner goes on to read what the waiter prepared for this wait.
-        // Release: pairs with the Acquire in `winner`.
+        // Acquire: the winner goes on to read what the waiter prepared for this wait. Release: what
+        // the winner did before comes before whatever the waiter does once it was woken.
         let (open, taken) = (Claim::word(ticket, 0), Claim::word(ticket, case + 1));
         self.0
             .compare_exchange(open, taken, Ordering::AcqRel, Ordering::Relaxed)

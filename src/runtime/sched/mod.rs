@@ -17,8 +17,8 @@
 //! There is one scheduler a process, made at first use and never taken down: at the end of `main`
 //! the process ends under the feet of whatever still runs, as in Go.
 //!
-//! Locks, in the order they may be taken: `idle`, `pool`, `global`, `dead`. Goroutines are readied
-//! outside all of them.
+//! Locks: under `idle` the list of Ms and sysmon's list of wanted threads may be taken, under a depot
+//! none, and no two others together. Goroutines are readied outside all of them.
 
 pub(crate) mod blocking;
 pub(crate) mod counters;

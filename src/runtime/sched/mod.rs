@@ -18,7 +18,8 @@
 //! the process ends under the feet of whatever still runs, as in Go.
 //!
 //! Locks: under `idle` the list of Ms and sysmon's list of wanted threads may be taken, under a depot
-//! none, and no two others together. Goroutines are readied outside all of them.
+//! none, and under that of the names the slabs, for a listing; no others together. Goroutines are
+//! readied outside all of them.
 
 pub(crate) mod blocking;
 pub(crate) mod counters;

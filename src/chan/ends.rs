@@ -96,6 +96,7 @@ impl<T> Sender<T> {
     /// assert_eq!(rx.recv(), Ok("hello"));
     /// ```
     #[track_caller]
+    #[inline(always)]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.chan.send(value, Location::caller()).map_err(SendError)
     }
@@ -138,6 +139,7 @@ impl<T> Receiver<T> {
     /// assert!(rx.recv().is_err());
     /// ```
     #[track_caller]
+    #[inline(always)]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.chan.recv(Location::caller()).ok_or(RecvError)
     }
@@ -230,7 +232,7 @@ macro_rules! observers {
             /// Returns whether the buffer is full; always true without a buffer.
             pub fn is_full(&self) -> bool {
                 self.chan
-                    .capacity
+                    .capacity()
                     .is_some_and(|capacity| self.chan.len() >= capacity)
             }
 
@@ -241,7 +243,7 @@ macro_rules! observers {
 
             /// Returns how many values can be buffered, or `None` without a limit.
             pub fn capacity(&self) -> Option<usize> {
-                self.chan.capacity
+                self.chan.capacity()
             }
 
             /// Returns whether both are ends of the same channel.

@@ -36,6 +36,7 @@ impl<T> Iterator for Iter<'_, T> {
     type Item = T;
 
     #[track_caller]
+    #[inline(always)]
     fn next(&mut self) -> Option<T> {
         self.receiver.recv().ok()
     }
@@ -53,6 +54,7 @@ impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
     #[track_caller]
+    #[inline(always)]
     fn next(&mut self) -> Option<T> {
         self.receiver.recv().ok()
     }

@@ -6,7 +6,7 @@
 //!    that of the first waiting sender; the buffer is for those who come when nobody waits.
 //! 3. Closing is for ever. Afterwards no sender waits, and receivers get what is buffered.
 //! 4. Under the lock nothing is dropped, cloned or compared, and nobody is woken.
-//! 5. `len`, `is_closed` and `has_partner` mirror the state for those who look without the lock. They
+//! 5. `len`, `has_receiver` and `has_sender` mirror the state for those who look without the lock. They
 //!    are written under it (Release), so whoever knows that an operation was done sees it (Acquire).
 //!
 //! ```text
@@ -18,13 +18,13 @@
 //!   7. runs on, reads the slot    <-----   6. unlock; ready(receiver)
 //! ```
 
-use crate::runtime::{self, Commit, Place, Sudog, Token, WaitQ, WaitReason, Waiter};
+use crate::runtime::{self, Commit, Parked, Place, Sudog, Token, WaitQ, WaitReason, Waiter};
 use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// Where a channel comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,26 +35,34 @@ pub(super) enum Flavor {
     Never,
 }
 
+/// In this order what an operation needs is together.
+#[repr(C)]
 pub(super) struct Chan<T> {
     state: Lock<State<T>>,
-    /// How many values may be buffered; `None` for as many as there is memory.
-    pub(super) capacity: Option<usize>,
-    pub(super) flavor: Flavor,
+    /// How many values may be buffered; [`UNBOUNDED`] for as many as there is memory.
+    capacity: usize,
     len: AtomicUsize,
     is_closed: AtomicBool,
     /// On a channel without a buffer: whether a receiver waits, and whether a sender does.
     has_receiver: AtomicBool,
     has_sender: AtomicBool,
+    pub(super) flavor: Flavor,
     /// How many ends there are.
     pub(super) sender_count: AtomicUsize,
     pub(super) receiver_count: AtomicUsize,
 }
 
+const _: () = assert!(
+    size_of::<Chan<u8>>() <= 128,
+    "a channel outgrew two cache lines"
+);
+
+const UNBOUNDED: usize = usize::MAX;
+
 struct State<T> {
     buffer: VecDeque<T>,
     receivers: WaitQ,
     senders: WaitQ,
-    is_closed: bool,
 }
 
 /// Why a value was not sent.
@@ -64,7 +72,6 @@ pub(super) enum Unsent<T> {
 }
 
 /// Why no value was received.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Missing {
     Empty,
     Closed,
@@ -79,11 +86,10 @@ impl<T> Chan<T> {
             buffer: VecDeque::new(),
             receivers: WaitQ::new(),
             senders: WaitQ::new(),
-            is_closed: false,
         };
         Chan {
             state: Lock::new(state),
-            capacity,
+            capacity: capacity.unwrap_or(UNBOUNDED),
             flavor,
             len: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
@@ -103,15 +109,23 @@ impl<T> Chan<T> {
         self.is_closed.load(Ordering::Acquire)
     }
 
+    pub(super) fn capacity(&self) -> Option<usize> {
+        (self.capacity != UNBOUNDED).then_some(self.capacity)
+    }
+
+    /// Whether it is closed, by one who holds the lock: it is written under it.
+    fn is_closed_under(&self, _: &State<T>) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
     fn has_room(&self, state: &State<T>) -> bool {
-        self.capacity
-            .is_none_or(|capacity| state.buffer.len() < capacity)
+        state.buffer.len() < self.capacity
     }
 
     /// Brings the mirrors up to date. Before unlocking.
     #[inline]
     fn mirror(&self, state: &State<T>) {
-        if self.capacity == Some(0) {
+        if self.capacity == 0 {
             self.has_receiver
                 .store(!state.receivers.is_empty(), Ordering::Release);
             self.has_sender
@@ -124,16 +138,15 @@ impl<T> Chan<T> {
     /// Whether a send would have to wait, seen without the lock.
     fn looks_full(&self) -> bool {
         match self.capacity {
-            None => false,
-            Some(0) => !self.has_receiver.load(Ordering::Acquire),
-            Some(capacity) => self.len() >= capacity,
+            0 => !self.has_receiver.load(Ordering::Acquire),
+            capacity => self.len() >= capacity,
         }
     }
 
     /// Whether there is nothing to receive, seen without the lock.
     fn looks_empty(&self) -> bool {
         match self.capacity {
-            Some(0) => !self.has_sender.load(Ordering::Acquire),
+            0 => !self.has_sender.load(Ordering::Acquire),
             _ => self.len() == 0,
         }
     }
@@ -144,61 +157,90 @@ impl<T> Chan<T> {
         if !self.is_closed() && self.looks_full() {
             return Err(Unsent::Full(value));
         }
+        let slot = ManuallyDrop::new(value);
         let token = runtime::enter();
-        self.send_now(&token, self.state.lock(), value)
-            .map_err(|(unsent, _)| unsent)
+        // SAFETY: the slot holds the value.
+        let unsent = match unsafe { self.send_now(&token, self.state.lock(), &slot) } {
+            Ok(()) => return Ok(()),
+            Err(None) => Unsent::Closed,
+            Err(Some(_)) => Unsent::Full,
+        };
+        Err(unsent(ManuallyDrop::into_inner(slot)))
     }
 
     /// Sends, waiting until somebody takes the value or there is room; gives it back if the channel
     /// is closed.
+    ///
+    /// This and `recv` are inlined, and what they call is not, so that no frame is left after the
+    /// switch (coro.rs).
+    #[inline(always)]
     pub(super) fn send(&self, value: T, at: &'static Location<'static>) -> Result<(), T> {
-        let mut token = runtime::enter_blocking();
-        let (value, state) = match self.send_now(&token, self.state.lock(), value) {
-            Ok(()) => return Ok(()),
-            Err((Unsent::Closed(value), _)) => {
-                drop(token);
-                return Err(value);
-            }
-            Err((Unsent::Full(value), state)) => (value, state),
+        let slot = ManuallyDrop::new(value);
+        let mut wait = MaybeUninit::uninit();
+        // SAFETY: the slot holds the value, and both stay in this frame.
+        let is_sent = match unsafe { self.begin_send(&slot, &mut wait, at) } {
+            Begun::Over(is_sent) => is_sent,
+            // SAFETY: it has begun.
+            Begun::Parked(parked) => unsafe { end_wait(parked, &mut wait) },
         };
-        let mut slot = ManuallyDrop::new(value);
-        let mut sudog = Sudog::new(token.waiter(), (&raw mut slot).cast());
-        let place = Place {
-            reason: WaitReason::ChanSend,
-            at,
-        };
-        self.wait(&mut token, state, Side::Sender, &mut sudog, place);
-        drop(token);
-        if sudog.success {
+        if is_sent {
             Ok(())
         } else {
             Err(ManuallyDrop::into_inner(slot))
         }
     }
 
-    /// Sends if that can be done at once; otherwise hands back the value, and the lock if the channel
-    /// is full.
+    /// Does what a send does before the switch. `wait` is written if it parks.
+    ///
+    /// # Safety
+    /// As for `send_now`; and slot and wait stay where they are until the wait has ended.
+    #[inline(never)]
+    unsafe fn begin_send(
+        &self,
+        slot: &ManuallyDrop<T>,
+        wait: &mut MaybeUninit<Wait>,
+        at: &'static Location<'static>,
+    ) -> Begun {
+        let token = runtime::enter_blocking();
+        // SAFETY: our caller's promise.
+        let state = match unsafe { self.send_now(&token, self.state.lock(), slot) } {
+            Ok(()) => return Begun::Over(true),
+            Err(None) => return Begun::Over(false),
+            Err(Some(state)) => state,
+        };
+        let place = Place {
+            reason: WaitReason::ChanSend,
+            at,
+        };
+        let slot = ptr::from_ref(slot).cast_mut().cast();
+        self.begin_wait(token, state, Side::Sender, slot, wait, place)
+    }
+
+    /// Sends if that can be done at once; otherwise hands back the lock if the channel is full,
+    /// nothing if it is closed.
+    ///
+    /// # Safety
+    /// The slot holds a value. It does not any more if this succeeds.
     #[inline]
-    #[allow(
-        clippy::type_complexity,
-        reason = "the guard is what the caller goes on with"
-    )]
-    fn send_now<'a>(
+    unsafe fn send_now<'a>(
         &'a self,
         token: &Token,
         mut state: Guard<'a, State<T>>,
-        value: T,
-    ) -> Result<(), (Unsent<T>, Option<Guard<'a, State<T>>>)> {
-        if state.is_closed {
-            return Err((Unsent::Closed(value), None));
+        slot: &ManuallyDrop<T>,
+    ) -> Result<(), Option<Guard<'a, State<T>>>> {
+        if self.is_closed_under(&state) {
+            return Err(None);
         }
         // SAFETY: we hold the lock of the queue.
         if let Some(mut receiver) = unsafe { state.receivers.pop() } {
             // SAFETY: popped: the sudog is ours until its waiter is readied, and its slot is the
-            // place for a `T` in a receiver of this channel (invariant 2).
+            // place for a `T` in a receiver of this channel (invariant 2). Ours is given up.
             let waiter = unsafe {
                 let receiver = receiver.as_mut();
-                receiver.slot.cast::<T>().write(value);
+                receiver
+                    .slot
+                    .cast::<T>()
+                    .copy_from_nonoverlapping(&**slot, 1);
                 receiver.success = true;
                 receiver.waiter
             };
@@ -208,11 +250,12 @@ impl<T> Chan<T> {
             return Ok(());
         }
         if self.has_room(&state) {
-            state.buffer.push_back(value);
+            // SAFETY: the slot's value is given up.
+            state.buffer.push_back(unsafe { ptr::read(&**slot) });
             self.mirror(&state);
             return Ok(());
         }
-        Err((Unsent::Full(value), Some(state)))
+        Err(Some(state))
     }
 
     /// Receives without waiting.
@@ -228,61 +271,80 @@ impl<T> Chan<T> {
             }
         }
         let token = runtime::enter();
-        self.recv_now(&token, self.state.lock())
-            .map_err(|(missing, _)| missing)
+        let mut slot = MaybeUninit::uninit();
+        match self.recv_now(&token, self.state.lock(), &mut slot) {
+            // SAFETY: it has written the slot.
+            Ok(()) => Ok(unsafe { slot.assume_init() }),
+            Err(None) => Err(Missing::Closed),
+            Err(Some(_)) => Err(Missing::Empty),
+        }
     }
 
     /// Receives, waiting for a value; `None` once the channel is closed and empty.
+    #[inline(always)]
     pub(super) fn recv(&self, at: &'static Location<'static>) -> Option<T> {
-        let mut token = runtime::enter_blocking();
-        let state = match self.recv_now(&token, self.state.lock()) {
-            Ok(value) => return Some(value),
-            Err((Missing::Closed, _)) => return None,
-            Err((Missing::Empty, state)) => state,
+        let mut slot = MaybeUninit::uninit();
+        let mut wait = MaybeUninit::uninit();
+        // SAFETY: both stay in this frame.
+        let is_received = match unsafe { self.begin_recv(&mut slot, &mut wait, at) } {
+            Begun::Over(is_received) => is_received,
+            // SAFETY: it has begun.
+            Begun::Parked(parked) => unsafe { end_wait(parked, &mut wait) },
         };
-        let mut slot = MaybeUninit::<T>::uninit();
-        let mut sudog = Sudog::new(token.waiter(), (&raw mut slot).cast());
+        // SAFETY: then we, or the sender that ended our wait, have written the slot.
+        is_received.then(|| unsafe { slot.assume_init() })
+    }
+
+    /// Does what a receive does before the switch. `wait` is written if it parks.
+    ///
+    /// # Safety
+    /// Slot and wait stay where they are until the wait has ended.
+    #[inline(never)]
+    unsafe fn begin_recv(
+        &self,
+        slot: &mut MaybeUninit<T>,
+        wait: &mut MaybeUninit<Wait>,
+        at: &'static Location<'static>,
+    ) -> Begun {
+        let token = runtime::enter_blocking();
+        let state = match self.recv_now(&token, self.state.lock(), slot) {
+            Ok(()) => return Begun::Over(true),
+            Err(None) => return Begun::Over(false),
+            Err(Some(state)) => state,
+        };
         let reason = match self.flavor {
             Flavor::Ordinary => WaitReason::ChanReceive,
             Flavor::Never => WaitReason::ChanReceiveNever,
         };
-        self.wait(
-            &mut token,
-            state,
-            Side::Receiver,
-            &mut sudog,
-            Place { reason, at },
-        );
-        // SAFETY: success says that a sender has written the slot.
-        sudog.success.then(|| unsafe { slot.assume_init() })
+        let place = Place { reason, at };
+        let slot = ptr::from_mut(slot).cast();
+        self.begin_wait(token, state, Side::Receiver, slot, wait, place)
     }
 
-    /// Receives if that can be done at once; otherwise hands back the lock, if the channel may yet
-    /// have a value.
+    /// Receives into the slot if that can be done at once; otherwise hands back the lock if the
+    /// channel may yet have a value, nothing if it is closed.
     #[inline]
-    #[allow(
-        clippy::type_complexity,
-        reason = "the guard is what the caller goes on with"
-    )]
     fn recv_now<'a>(
         &'a self,
         token: &Token,
         mut state: Guard<'a, State<T>>,
-    ) -> Result<T, (Missing, Option<Guard<'a, State<T>>>)> {
+        slot: &mut MaybeUninit<T>,
+    ) -> Result<(), Option<Guard<'a, State<T>>>> {
         let first = state.buffer.pop_front();
         // SAFETY: we hold the lock of the queue.
         let sender = unsafe { state.senders.pop() };
         let Some(mut sender) = sender else {
             return match first {
                 Some(value) => {
+                    slot.write(value);
                     self.mirror(&state);
                     let spare = take_spare(&mut state.buffer);
                     drop(state);
                     drop(spare);
-                    Ok(value)
+                    Ok(())
                 }
-                None if state.is_closed => Err((Missing::Closed, None)),
-                None => Err((Missing::Empty, Some(state))),
+                None if self.is_closed_under(&state) => Err(None),
+                None => Err(Some(state)),
             };
         };
         // SAFETY: popped: the sudog is ours until its waiter is readied; its slot holds the value,
@@ -290,46 +352,53 @@ impl<T> Chan<T> {
         let (sent, waiter) = unsafe {
             let sender = sender.as_mut();
             sender.success = true;
-            (sender.slot.cast::<T>().read(), sender.waiter)
+            (sender.slot.cast::<T>(), sender.waiter)
         };
         // The oldest value is ours; the sender's takes the place at the end.
-        let value = match first {
-            Some(value) => {
-                state.buffer.push_back(sent);
-                value
+        // SAFETY: as above; each value moves once, before the sender is readied.
+        unsafe {
+            match first {
+                Some(value) => {
+                    slot.write(value);
+                    state.buffer.push_back(sent.read());
+                }
+                None => slot.as_mut_ptr().copy_from_nonoverlapping(sent, 1),
             }
-            None => sent,
-        };
+        }
         self.mirror(&state);
         drop(state);
         token.ready(waiter);
-        Ok(value)
+        Ok(())
     }
 
-    /// Queues the sudog, parks, and returns when it was dequeued.
-    #[inline(always)]
-    fn wait(
+    /// Queues a sudog and parks; a thread returns when it was dequeued.
+    #[inline]
+    fn begin_wait(
         &self,
-        token: &mut Token,
-        state: Option<Guard<'_, State<T>>>,
+        token: Token,
+        mut state: Guard<'_, State<T>>,
         side: Side,
-        sudog: &mut Sudog,
+        slot: *mut (),
+        wait: &mut MaybeUninit<Wait>,
         place: Place,
-    ) {
-        let Some(mut state) = state else {
-            crate::sys::fatal!("a wait without the lock")
-        };
+    ) -> Begun {
+        let waiter = token.waiter();
+        let sudog = Sudog::new(waiter, slot);
+        let wait = wait.write(Wait { token, sudog });
         let queue = match side {
             Side::Sender => &mut state.senders,
             Side::Receiver => &mut state.receivers,
         };
-        let waiter = sudog.waiter;
-        // SAFETY: under the lock; the sudog stays in our caller's frame until we were readied, and
+        // SAFETY: under the lock; the sudog stays in our caller's frame until it was dequeued, and
         // only who dequeues it readies us.
-        unsafe { queue.push(NonNull::from(sudog)) };
+        unsafe { queue.push(NonNull::from(&mut wait.sudog)) };
         self.mirror(&state);
-        // SAFETY: the commit releases the lock we hold.
-        unsafe { token.park(waiter, place, Commit::unlock(Lock::leave_locked(state))) };
+        let commit = Commit::unlock(Lock::leave_locked(state));
+        // SAFETY: the commit releases the lock we hold; who gets a `Parked` switches.
+        match unsafe { wait.token.begin_park(waiter, place, commit) } {
+            Some(parked) => Begun::Parked(parked),
+            None => Begun::Over(wait.sudog.success),
+        }
     }
 
     /// Closes; false if it was closed. The buffer stays.
@@ -352,21 +421,48 @@ impl<T> Chan<T> {
     fn close_and<R>(&self, act: impl FnOnce(&mut VecDeque<T>) -> R) -> Option<R> {
         let token = runtime::enter();
         let mut state = self.state.lock();
-        if state.is_closed {
+        if self.is_closed_under(&state) {
             return None;
         }
-        state.is_closed = true;
+        self.is_closed.store(true, Ordering::Release);
         let result = act(&mut state.buffer);
         let mut waiters = Vec::new();
         take_all(&mut state.receivers, &mut waiters);
         take_all(&mut state.senders, &mut waiters);
         self.mirror(&state);
-        self.is_closed.store(true, Ordering::Release);
         drop(state);
         ready_in_order(&token, &waiters);
         drop(token);
         Some(result)
     }
+}
+
+/// What a blocked send or receive keeps in its caller's frame.
+struct Wait {
+    token: Token,
+    sudog: Sudog,
+}
+
+/// How far an operation got without a switch.
+enum Begun {
+    /// It is over; whether it succeeded.
+    Over(bool),
+    /// It goes on with the switch.
+    Parked(Parked),
+}
+
+/// Does what follows `Begun::Parked`: the switch, and after it, out of line, the rest. Whether the
+/// operation succeeded.
+///
+/// # Safety
+/// A `begin_` function has written `wait` and given us `parked`.
+#[inline(always)]
+unsafe fn end_wait(parked: Parked, wait: &mut MaybeUninit<Wait>) -> bool {
+    // SAFETY: our caller's promise.
+    let wait = unsafe { wait.assume_init_mut() };
+    parked.switch_park(&mut wait.token);
+    runtime::leave(&mut wait.token);
+    wait.sudog.success
 }
 
 #[derive(Clone, Copy)]

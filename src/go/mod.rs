@@ -76,6 +76,7 @@ where
 /// ```
 /// sudog::run(|| sudog::yield_now());
 /// ```
+#[inline(always)]
 pub fn yield_now() {
     runtime::yield_now();
 }

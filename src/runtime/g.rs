@@ -9,13 +9,15 @@
 //! 4. G names neither M nor P.
 
 use super::claim::Claim;
-use super::coro::Stack;
+use super::coro::{Commit, Stack};
 use super::name::{Name, StaticName};
 use super::status::Status;
 use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::lock::Lock;
+use crate::sys::prefetch;
 use crate::util::magazine::{BATCH, Batch};
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::panic::Location;
 use std::ptr;
 
@@ -76,30 +78,32 @@ pub(crate) struct Place {
     pub(crate) at: &'static Location<'static>,
 }
 
-/// A goroutine's record; one to two cache lines, the first of which is all a switch needs.
-#[repr(align(128))]
+/// A goroutine's record: two cache lines, the first of which is all that a park needs.
+#[repr(C, align(128))]
 pub(crate) struct G {
     pub(crate) status: Status,
     reason: AtomicU8,
     /// The size class of the stack it asks for.
     pub(crate) stack_class: Cell<u8>,
-    /// Levels of `blocking` it is in.
-    pub(crate) blocking_depth: Cell<u32>,
     /// The number of the M that must run it, or 0: no other thread will do (a park while unwinding).
     pub(crate) locked_m: Cell<u32>,
     /// The number of the M that ran it last.
     pub(crate) last_m: Cell<u32>,
-    next: Cell<Option<GRef>>,
+    waits_since_ms: AtomicU32,
+    waits_at: AtomicPtr<Location<'static>>,
+    /// What the M is to do once the goroutine has parked.
+    pub(crate) commit: Cell<Option<Commit>>,
     /// Bound at first run, given back at the end.
     pub(crate) stack: Cell<Option<Stack>>,
+    next: Cell<Option<GRef>>,
     /// Taken at first run.
     pub(crate) entry: Cell<Option<Entry>>,
     pub(crate) claim: Claim,
     id: AtomicU64,
     name: AtomicPtr<StaticName>,
     spawned_at: AtomicPtr<Location<'static>>,
-    waits_at: AtomicPtr<Location<'static>>,
-    waits_since_ms: AtomicU32,
+    /// Levels of `blocking` it is in.
+    pub(crate) blocking_depth: Cell<u32>,
 }
 
 const _: () = assert!(size_of::<G>() <= 128, "a G outgrew its two cache lines");
@@ -161,18 +165,19 @@ impl G {
             status: Status::new(),
             reason: AtomicU8::new(WaitReason::None as u8),
             stack_class: Cell::new(0),
-            blocking_depth: Cell::new(0),
             locked_m: Cell::new(0),
             last_m: Cell::new(0),
-            next: Cell::new(None),
+            waits_since_ms: AtomicU32::new(0),
+            waits_at: AtomicPtr::new(ptr::null_mut()),
+            commit: Cell::new(None),
             stack: Cell::new(None),
+            next: Cell::new(None),
             entry: Cell::new(None),
             claim: Claim::new(),
             id: AtomicU64::new(0),
             name: AtomicPtr::new(ptr::null_mut()),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
-            waits_at: AtomicPtr::new(ptr::null_mut()),
-            waits_since_ms: AtomicU32::new(0),
+            blocking_depth: Cell::new(0),
         }
     }
 
@@ -271,70 +276,59 @@ pub(crate) fn all() -> Vec<GRef> {
         .collect()
 }
 
-/// A queue of goroutines, linked through the records themselves: a G is in at most one.
-pub(crate) struct GList {
-    head: Option<GRef>,
-    tail: Option<GRef>,
-    len: usize,
-}
+/// A queue of goroutines. An array of pointers rather than a chain through the records: whoever
+/// queues or takes a hundred of them should not wait for a hundred cold cache lines.
+pub(crate) struct GList(VecDeque<GRef>);
+
+/// Memory for more than so many is given back when the queue runs empty.
+const KEPT_CAPACITY: usize = 4096;
 
 impl GList {
     pub(crate) const fn new() -> GList {
-        GList {
-            head: None,
-            tail: None,
-            len: 0,
-        }
+        GList(VecDeque::new())
+    }
+
+    pub(crate) fn with_capacity(capacity: usize) -> GList {
+        GList(VecDeque::with_capacity(capacity))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.0.len()
     }
 
     #[inline]
     pub(crate) fn push_back(&mut self, g: GRef) {
-        g.next.set(None);
-        match self.tail {
-            Some(tail) => tail.next.set(Some(g)),
-            None => self.head = Some(g),
-        }
-        self.tail = Some(g);
-        self.len += 1;
+        self.0.push_back(g);
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<GRef> {
-        let g = self.head?;
-        self.head = g.next.take();
-        if self.head.is_none() {
-            self.tail = None;
-        }
-        self.len -= 1;
-        Some(g)
+        self.0.pop_front()
+    }
+
+    /// Has the processor fetch what their next run reads first: the records, all at once, and then
+    /// what those who have not run yet are given.
+    ///
+    /// Goroutines that waited in a long queue have left the caches. One by one, each would wait for
+    /// its own memory.
+    pub(crate) fn prefetch(&self) {
+        self.0.iter().for_each(|g| prefetch(g.as_ptr()));
+        let entries = self.0.iter().filter_map(|g| g.entry.get());
+        entries.for_each(|entry| prefetch(entry.data.cast::<[u8; 128]>()));
     }
 
     /// Appends all of `other`.
-    pub(crate) fn append(&mut self, other: GList) {
-        match (self.tail, other.head) {
-            (_, None) => {}
-            (None, _) => *self = other,
-            (Some(tail), head) => {
-                tail.next.set(head);
-                self.tail = other.tail;
-                self.len += other.len;
-            }
-        }
+    pub(crate) fn append(&mut self, mut other: GList) {
+        self.0.append(&mut other.0);
     }
 
     /// Takes the first `count` off, or all there are.
     pub(crate) fn take_front(&mut self, count: usize) -> GList {
-        let mut taken = GList::new();
-        while taken.len < count
-            && let Some(g) = self.pop_front()
-        {
-            taken.push_back(g);
+        let taken = self.0.drain(..count.min(self.0.len())).collect();
+        if self.0.is_empty() && self.0.capacity() > KEPT_CAPACITY {
+            self.0 = VecDeque::new();
         }
-        taken
+        GList(taken)
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) use name::Name;
 pub use name::StaticName;
 pub(crate) use sched::blocking::blocking;
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
-pub(crate) use sched::park::{Token, current_g, enter, enter_blocking, yield_now};
+pub(crate) use sched::park::{Parked, Token, current_g, enter, enter_blocking, leave, yield_now};
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, take_cell};
 pub(crate) use sudog::{Sudog, WaitQ};
 pub(crate) use waiter::{Kind, Waiter};

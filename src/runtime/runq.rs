@@ -79,7 +79,7 @@ impl RunQ {
             self.local.push(g);
             return None;
         }
-        let mut spill = GList::new();
+        let mut spill = GList::with_capacity(LOCAL_MAX / 2 + 1);
         while spill.len() < LOCAL_MAX / 2
             && let Some(old) = self.local.pop()
         {

@@ -55,3 +55,17 @@ pub(crate) fn write_stderr(text: &str) {
         rest = &rest[n as usize..];
     }
 }
+
+/// Has the processor fetch a value into its second cache, if it knows how. Only a hint.
+#[inline]
+pub(crate) fn prefetch<T>(value: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    for offset in (0..size_of::<T>()).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        let line = value.cast::<i8>().wrapping_add(offset);
+        // SAFETY: a prefetch has no effect on memory and does not fault, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}

@@ -19,7 +19,7 @@ pub(crate) mod sudog;
 pub(crate) mod waiter;
 
 pub(crate) mod coro {
-    pub(crate) use super::nouns::{Commit, StackList, Switch};
+    pub(crate) use super::nouns::{Commit, Stack, StackList, Switch};
 }
 pub(crate) mod g {
     pub(crate) use super::nouns::{G, GList, GRef, Place, WaitReason};

@@ -109,6 +109,7 @@ fn take_global_batch(p: &P) -> Option<GRef> {
 
 /// Puts goroutines at the tail of the P's queue; what does not fit goes to the global one.
 fn keep_all(p: &P, mut goroutines: GList) {
+    goroutines.prefetch();
     while let Some(g) = goroutines.pop_front() {
         if let Some(spill) = p.runq.push_tail(g) {
             sched().global.push_all(spill);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `run` | an M's life: take a goroutine, run it, see why it came back |
 //! | `find` | where the next goroutine comes from |
+//! | `global` | the queue of goroutines that belong to no P |
 //! | `idle` | how Ms and Ps go to sleep and are woken |
 //! | `counters` | the rule that no wake-up is lost |
 //! | `park` | the gate: entering, parking, readying, the debt |
@@ -25,6 +26,7 @@ pub(crate) mod blocking;
 pub(crate) mod counters;
 pub(crate) mod deadlock;
 pub(crate) mod find;
+pub(crate) mod global;
 pub(crate) mod idle;
 mod overflow;
 pub(crate) mod park;
@@ -34,12 +36,13 @@ pub(crate) mod sysmon;
 pub(crate) mod timing;
 
 use super::config::Settings;
-use super::g::{GList, GRef};
+use super::g::GList;
 use super::p::P;
 use super::pword::Word;
-use crate::sys::atomic::{AtomicUsize, Ordering};
+use crate::sys::atomic::AtomicUsize;
 use crate::sys::lock::Lock;
 use counters::Counters;
+use global::GlobalQueue;
 use std::sync::OnceLock;
 
 /// The one scheduler. What is needed all the time is simply there; what depends on settings is made
@@ -66,7 +69,7 @@ static SCHED: Sched = Sched {
     counters: Counters::new(),
     lent: AtomicUsize::new(0),
     idle: Lock::new(idle::Idle::new()),
-    global: GlobalQueue::new(),
+    global: GlobalQueue::new(Lock::new(GList::new())),
     pool: spawn::Pool::new(),
     timers: timing::Timers::new(),
     sysmon: sysmon::Sysmon::new(),
@@ -124,50 +127,4 @@ fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
 /// Starts the scheduler unless it runs; `settings` is asked only if it does not.
 pub(crate) fn start_with(settings: impl FnOnce() -> Settings) {
     start(settings);
-}
-
-/// Goroutines that belong to no P: spilled, preempted, readied by foreign threads.
-///
-/// A list under a lock, with its length beside it: a spill links 128 goroutines in one step, and a
-/// thief never waits for a pusher that lost its CPU, as it does with a lock-free injector.
-pub(crate) struct GlobalQueue {
-    list: Lock<GList>,
-    len: AtomicUsize,
-}
-
-impl GlobalQueue {
-    const fn new() -> GlobalQueue {
-        GlobalQueue {
-            list: Lock::new(GList::new()),
-            len: AtomicUsize::new(0),
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn push(&self, g: GRef) {
-        let mut one = GList::new();
-        one.push_back(g);
-        self.push_all(one);
-    }
-
-    pub(crate) fn push_all(&self, goroutines: GList) {
-        let mut list = self.list.lock();
-        list.append(goroutines);
-        self.len.store(list.len(), Ordering::Relaxed);
-    }
-
-    /// Takes the first `count`, or all there are.
-    pub(crate) fn pop(&self, count: usize) -> GList {
-        let mut list = self.list.lock();
-        let taken = list.take_front(count);
-        self.len.store(list.len(), Ordering::Relaxed);
-        taken
-    }
 }

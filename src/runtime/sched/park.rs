@@ -21,7 +21,7 @@
 
 use super::{idle, sched, timing};
 use crate::runtime::claim::Ticket;
-use crate::runtime::coro::{Commit, Switch};
+use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::{GRef, Place};
 use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
@@ -30,8 +30,8 @@ use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::os;
-use std::ptr;
 use std::time::Instant;
+use std::{mem, ptr};
 
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
@@ -43,11 +43,15 @@ const DEBT_LOOK_EVERY: u32 = 16;
 pub(crate) struct Token {
     /// `None` on a thread that is not the runtime's.
     m: Option<&'static M>,
-    /// Whether this M was inside before.
-    was_inside: bool,
-    /// Whether the P must be lent again on leaving: the operation stands in a `blocking` call.
-    lend_again: bool,
+    flags: u8,
 }
+
+/// This M was inside before: the bracket is an inner one.
+const INNER: u8 = 1;
+/// The P must be lent again on leaving: the operation stands in a `blocking` call.
+const LEND_AGAIN: u8 = 2;
+/// The goroutine was locked to its M for a switch.
+const LOCKED: u8 = 4;
 
 /// Opens the bracket of an operation that never switches.
 #[inline]
@@ -55,16 +59,12 @@ pub(crate) fn enter() -> Token {
     let Some((m, g)) = current() else {
         return Token::FOREIGN;
     };
-    let was_inside = m.inside.load(Ordering::Relaxed);
+    let flags = u8::from(m.inside.load(Ordering::Relaxed)) * INNER;
     m.set_inside(true);
     if m.owns_p() {
-        return Token {
-            m: Some(m),
-            was_inside,
-            lend_again: false,
-        };
+        return Token { m: Some(m), flags };
     }
-    regain(m, g, was_inside)
+    regain(m, g, flags)
 }
 
 /// Opens the bracket of an operation that may switch.
@@ -74,7 +74,6 @@ pub(crate) fn enter() -> Token {
 pub(crate) fn enter_blocking() -> Token {
     let mut token = enter();
     if let Some(m) = token.m
-        && !token.was_inside
         && (!m.has_p() || m.p().preempt.load(Ordering::Relaxed) || is_chaos_due(m))
     {
         token.wait_for_turn();
@@ -103,14 +102,14 @@ pub(crate) fn current_g() -> Option<GRef> {
 /// The P's word is not ours as we left it.
 #[cold]
 #[inline(never)]
-fn regain(m: &'static M, g: GRef, was_inside: bool) -> Token {
+fn regain(m: &'static M, g: GRef, flags: u8) -> Token {
     if !come_back(m) {
         idle::acquire_p(m);
     }
+    let lend_again = u8::from(g.blocking_depth.get() > 0) * LEND_AGAIN;
     Token {
         m: Some(m),
-        was_inside,
-        lend_again: g.blocking_depth.get() > 0,
+        flags: flags | lend_again,
     }
 }
 
@@ -130,11 +129,7 @@ pub(crate) fn come_back(m: &M) -> bool {
 }
 
 impl Token {
-    const FOREIGN: Token = Token {
-        m: None,
-        was_inside: false,
-        lend_again: false,
-    };
+    const FOREIGN: Token = Token { m: None, flags: 0 };
 
     /// The goroutine that opened the bracket and the M it is on now; none on a foreign thread.
     #[inline]
@@ -163,28 +158,27 @@ impl Token {
 
     /// Whether this is an inner bracket.
     pub(crate) fn was_inside(&self) -> bool {
-        self.was_inside
+        self.flags & INNER != 0
     }
 
     /// Has the P lent when the bracket closes.
     pub(crate) fn lend_on_leaving(&mut self) {
-        self.lend_again = true;
+        self.flags |= LEND_AGAIN;
     }
 
     /// Lets others run first: the time slice is over, or there is no P and one must be waited for.
     #[cold]
     #[inline(never)]
     fn wait_for_turn(&mut self) {
-        self.switch(Switch::Preempted);
+        if !self.was_inside() {
+            let parked = self.prepare_switch();
+            parked.switch(self, Switch::Preempted);
+        }
     }
 
-    /// Hands control to the M and gets it back on the same or another one.
-    ///
-    /// Always inlined, as is what calls it on the way to the user: the processor predicts a return by
-    /// the calls it has seen, and after a switch it has seen those of another stack. Each frame that is
-    /// left after a switch costs one misprediction.
-    #[inline(always)]
-    fn switch(&mut self, switch: Switch) {
+    /// Readies the goroutine for leaving its M.
+    #[inline]
+    fn prepare_switch(&mut self) -> Parked {
         let Some((m, g)) = self.goroutine() else {
             sys::fatal!("a foreign thread cannot switch")
         };
@@ -192,16 +186,11 @@ impl Token {
             sys::fatal!("goroutine {} has no stack", g.id())
         };
         // An unwinding goroutine keeps its thread to itself: panic counts belong to threads.
-        let is_unwinding = m::is_unwinding();
-        if is_unwinding {
+        if m::is_unwinding() {
             g.locked_m.set(m.id);
+            self.flags |= LOCKED;
         }
-        // SAFETY: `g` is the goroutine that runs this code, so this is its stack.
-        unsafe { stack.suspend(switch) };
-        if is_unwinding {
-            g.locked_m.set(0);
-        }
-        self.m = m::current();
+        Parked(stack)
     }
 
     /// Waits until [`Token::ready`] is called for `waiter`, or not at all if the commit says so.
@@ -212,15 +201,33 @@ impl Token {
     /// # Safety
     /// - `waiter` is [`Token::waiter`]'s.
     /// - `commit` may be called once with its argument, on this thread.
-    #[inline(always)]
     pub(crate) unsafe fn park(&mut self, waiter: Waiter, place: Place, commit: Commit) {
+        // SAFETY: our caller's promise.
+        if let Some(parked) = unsafe { self.begin_park(waiter, place, commit) } {
+            parked.switch_park(self);
+        }
+    }
+
+    /// Does the part of [`Token::park`] before the switch: all of it on a thread.
+    ///
+    /// For operations that must not leave a frame after the switch (coro.rs): they call this in a
+    /// function of their own, and [`Parked::switch_park`] inlined into their caller's.
+    ///
+    /// # Safety
+    /// As for `park`; and a goroutine that gets a [`Parked`] switches next.
+    #[inline]
+    pub(crate) unsafe fn begin_park(
+        &mut self,
+        waiter: Waiter,
+        place: Place,
+        commit: Commit,
+    ) -> Option<Parked> {
         match waiter.kind() {
             Kind::Goroutine(g) => {
                 g.set_wait(place, now_ms());
-                if let Some(stack) = g.stack.get() {
-                    stack.set_commit(commit);
-                }
-                self.switch(Switch::Park);
+                let parked = self.prepare_switch();
+                g.commit.set(Some(commit));
+                Some(parked)
             }
             Kind::Thread(parker) => {
                 parker.begin_wait(true);
@@ -229,6 +236,7 @@ impl Token {
                     parker.sleep();
                 }
                 parker.end_wait();
+                None
             }
         }
     }
@@ -304,11 +312,50 @@ impl Drop for Token {
             if p.debt.get() != 0 {
                 look_at_debt(p);
             }
-            if self.lend_again && !self.was_inside {
-                super::blocking::lend(m);
-            }
         }
-        m.set_inside(self.was_inside);
+        if self.flags != 0 {
+            self.leave_otherwise(m);
+        } else {
+            m.set_inside(false);
+        }
+    }
+}
+
+impl Token {
+    /// Closes a bracket that has something to undo.
+    #[cold]
+    #[inline(never)]
+    fn leave_otherwise(&self, m: &'static M) {
+        if self.flags & LOCKED != 0
+            && let Some(g) = m.current.get()
+        {
+            g.locked_m.set(0);
+        }
+        let is_inner = self.was_inside();
+        if self.flags & LEND_AGAIN != 0 && !is_inner && m.has_p() {
+            super::blocking::lend(m);
+        }
+        m.set_inside(is_inner);
+    }
+}
+
+/// A goroutine about to leave its M, by its stack. Dropping it undoes nothing: it must switch.
+#[must_use]
+pub(crate) struct Parked(Stack);
+
+impl Parked {
+    /// Waits; see [`Token::begin_park`].
+    #[inline(always)]
+    pub(crate) fn switch_park(self, token: &mut Token) {
+        self.switch(token, Switch::Park);
+    }
+
+    /// Hands control to the M and gets it back on the same or another one.
+    #[inline(always)]
+    fn switch(self, token: &mut Token, switch: Switch) {
+        // SAFETY: it was made by the goroutine that runs this code, of its own stack; and those who
+        // resume are Ms, which are never freed.
+        token.m = Some(unsafe { self.0.suspend(switch).cast().as_ref() });
     }
 }
 
@@ -406,12 +453,32 @@ fn look_at_debt_by_clock(p: &P) {
 }
 
 /// Gives the turn away, or the thread's time slice on a foreign thread.
+///
+/// Inlined, for the reason given in coro.rs.
+#[inline(always)]
 pub(crate) fn yield_now() {
-    let mut token = enter_blocking();
-    match token.m {
-        Some(_) => token.switch(Switch::Yield),
-        None => std::thread::yield_now(),
+    let mut token = Token::FOREIGN;
+    if let Some(parked) = begin_yield(&mut token) {
+        parked.switch(&mut token, Switch::Yield);
     }
+    leave(&mut token);
+    mem::forget(token);
+}
+
+#[inline(never)]
+fn begin_yield(token: &mut Token) -> Option<Parked> {
+    *token = enter_blocking();
+    if token.m.is_none() {
+        std::thread::yield_now();
+        return None;
+    }
+    Some(token.prepare_switch())
+}
+
+/// Closes a bracket out of the way of the user's code.
+#[inline(never)]
+pub(crate) fn leave(token: &mut Token) {
+    drop(mem::replace(token, Token::FOREIGN));
 }
 
 /// The time in milliseconds, as of sysmon's last look; good enough to say how long somebody waited.

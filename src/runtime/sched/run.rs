@@ -6,12 +6,13 @@ use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::come_back;
 use super::{overflow, sched, spawn};
-use crate::runtime::coro::{Commit, Stack, Switch};
+use crate::runtime::coro::{Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
 use crate::runtime::runq::Slice;
 use crate::runtime::status::State;
 use crate::sys::atomic::{AtomicU32, Ordering};
+use std::ptr::NonNull;
 
 /// The life of an M's thread.
 pub(crate) fn m_main(m: &'static M) -> ! {
@@ -61,12 +62,13 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     }
     let stack = match g.stack.get() {
         Some(stack) => stack,
-        None => spawn::bind_stack(p, g)?,
+        None => {
+            let stack = spawn::bind_stack(p, g)?;
+            // It starts in its own code, which counts as outside.
+            m.set_inside(false);
+            stack
+        }
     };
-    if g.entry.get().is_some() {
-        // It starts in its own code, which counts as outside.
-        m.set_inside(false);
-    }
     g.status.set(State::Running);
     g.last_m.set(m.id);
     m.current.set(Some(g));
@@ -85,11 +87,11 @@ fn count_one_more(count: &AtomicU32) {
 fn run(m: &'static M, g: GRef, stack: Stack) {
     loop {
         // SAFETY: `g` is RUNNING on our behalf and bound to `stack`.
-        let switch = unsafe { stack.resume() };
+        let switch = unsafe { stack.resume(NonNull::from(m).cast()) };
         m.current.set(None);
         match switch {
             Switch::Park => {
-                if park(m, g, stack.take_commit()) {
+                if park(m, g) {
                     return;
                 }
                 g.status.set(State::Running);
@@ -108,7 +110,10 @@ fn run(m: &'static M, g: GRef, stack: Stack) {
 }
 
 /// Runs the last step of a park. False if `g` is to go on at once.
-fn park(m: &'static M, g: GRef, commit: Commit) -> bool {
+fn park(m: &'static M, g: GRef) -> bool {
+    let Some(commit) = g.commit.get() else {
+        crate::sys::fatal!("goroutine {} parked without a commit", g.id())
+    };
     let is_locked = g.locked_m.get() != 0;
     if is_locked {
         // Counted before `g` can be found: whoever readies it takes the count back.

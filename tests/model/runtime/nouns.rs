@@ -67,6 +67,7 @@ pub(crate) struct G {
     pub(crate) claim: Claim,
     pub(crate) locked_m: Cell<u32>,
     pub(crate) blocking_depth: Cell<u32>,
+    pub(crate) commit: Cell<Option<Commit>>,
     pub(crate) stack: Cell<Option<Stack>>,
     runs: Cell<u32>,
 }
@@ -115,6 +116,7 @@ impl G {
             claim: Claim::new(),
             locked_m: Cell::new(0),
             blocking_depth: Cell::new(0),
+            commit: Cell::new(None),
             stack: Cell::new(None),
             runs: Cell::new(0),
         });
@@ -160,6 +162,10 @@ impl GList {
         GList(VecDeque::new())
     }
 
+    pub(crate) fn with_capacity(_: usize) -> GList {
+        GList::new()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len() * WEIGHT
     }
@@ -171,6 +177,8 @@ impl GList {
     pub(crate) fn pop_front(&mut self) -> Option<GRef> {
         self.0.pop_front()
     }
+
+    pub(crate) fn prefetch(&self) {}
 
     pub(crate) fn append(&mut self, mut other: GList) {
         self.0.append(&mut other.0);
@@ -187,11 +195,9 @@ impl GList {
 pub(crate) struct Stack;
 
 impl Stack {
-    pub(crate) fn set_commit(self, _: Commit) {}
-
     /// # Safety
     /// None: it does not return.
-    pub(crate) unsafe fn suspend(self, _: Switch) {
+    pub(crate) unsafe fn suspend(self, _: Switch) -> ptr::NonNull<()> {
         sys::fatal!("a goroutine of a model cannot switch");
     }
 }

@@ -1,8 +1,5 @@
-//! The scheduler of the models: the real `counters`, `idle`, `find`, `park` and `blocking`, on a
+//! The scheduler of the models: the real `counters`, `global`, `idle`, `find`, `park` and `blocking`, on a
 //! scheduler without timers, stacks and sysmon.
-//!
-//! [`GlobalQueue`] restates the one of `sched/mod.rs`, whose orders matter: the length is read
-//! without the lock, and only the fences of counters.rs order it.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -10,12 +7,14 @@ pub(crate) mod blocking;
 pub(crate) mod counters;
 #[path = "../../../src/runtime/sched/find.rs"]
 pub(crate) mod find;
+#[path = "../../../src/runtime/sched/global.rs"]
+pub(crate) mod global;
 #[path = "../../../src/runtime/sched/idle.rs"]
 pub(crate) mod idle;
 #[path = "../../../src/runtime/sched/park.rs"]
 pub(crate) mod park;
 
-use super::g::{GList, GRef};
+use super::g::GList;
 use super::m::M;
 use super::p::P;
 use super::pword::Word;
@@ -23,6 +22,7 @@ use crate::sys::atomic::{AtomicUsize, Ordering};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 use counters::Counters;
+use global::GlobalQueue;
 use std::cell::Cell;
 
 pub(crate) struct Sched {
@@ -63,13 +63,14 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
         counters,
         lent: AtomicUsize::new(0),
         idle: Lock::new(idle::Idle::new()),
-        global: GlobalQueue::new(),
+        global: GlobalQueue::new(Lock::new(GList::new())),
         timers: timing::Timers,
         sysmon: Sysmon {
             note: super::nouns::fresh_note(),
         },
     });
     sched.lent.store(0, Ordering::Relaxed);
+    assert!(sched.global.is_empty());
     for (p, m) in sched.ps.iter().zip(&sched.ms) {
         let word = p.word.acquire(Word::idle(0), m.id);
         m.set_p(p, word.expect("a new P is idle"));
@@ -86,49 +87,6 @@ impl Sched {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
-    }
-}
-
-pub(crate) struct GlobalQueue {
-    list: Lock<GList>,
-    len: AtomicUsize,
-}
-
-impl GlobalQueue {
-    fn new() -> GlobalQueue {
-        let len = AtomicUsize::new(0);
-        len.store(0, Ordering::Relaxed);
-        GlobalQueue {
-            list: Lock::new(GList::new()),
-            len,
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn push(&self, g: GRef) {
-        let mut one = GList::new();
-        one.push_back(g);
-        self.push_all(one);
-    }
-
-    pub(crate) fn push_all(&self, goroutines: GList) {
-        let mut list = self.list.lock();
-        list.append(goroutines);
-        self.len.store(list.len(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn pop(&self, count: usize) -> GList {
-        let mut list = self.list.lock();
-        let taken = list.take_front(count);
-        self.len.store(list.len(), Ordering::Relaxed);
-        taken
     }
 }
 

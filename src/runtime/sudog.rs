@@ -29,6 +29,7 @@ pub(crate) struct Sudog {
 
 impl Sudog {
     /// A sudog of a wait that only its queue can end.
+    #[inline]
     pub(crate) fn new(waiter: Waiter, slot: *mut ()) -> Sudog {
         Sudog {
             next: ptr::null_mut(),
@@ -49,6 +50,7 @@ impl Sudog {
         }
     }
 
+    #[inline]
     fn claim(&self) -> bool {
         match self.contest {
             None => true,
@@ -84,6 +86,7 @@ impl WaitQ {
     /// # Safety
     /// - The caller holds the queue's lock, and the sudog is in no queue.
     /// - The sudog stays where it is until it was dequeued.
+    #[inline]
     pub(crate) unsafe fn push(&mut self, sudog: NonNull<Sudog>) {
         let new = sudog.as_ptr();
         // SAFETY: the caller's sudog is alive, as are all in the queue (invariant 1).
@@ -136,6 +139,7 @@ impl WaitQ {
 
     /// # Safety
     /// The caller holds the queue's lock, and the sudog is in this queue.
+    #[inline]
     unsafe fn unlink(&mut self, sudog: NonNull<Sudog>) {
         let sudog = sudog.as_ptr();
         // SAFETY: the sudog and its neighbours are queued, hence alive and ours (invariant 1).

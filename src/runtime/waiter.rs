@@ -23,8 +23,9 @@ pub(crate) enum Kind {
 const THREAD: usize = 1;
 
 impl Waiter {
+    #[inline]
     pub(crate) fn goroutine(g: GRef) -> Waiter {
-        Waiter(NonNull::new(g.as_ptr().cast()).expect("a reference is not null"))
+        Waiter(NonNull::from(&*g).cast())
     }
 
     pub(crate) fn thread(parker: &'static Parker) -> Waiter {
@@ -48,6 +49,7 @@ impl Waiter {
         Waiter(NonNull::new(pointer).expect("a waiter's word is not null"))
     }
 
+    #[inline]
     pub(crate) fn kind(self) -> Kind {
         let pointer = self.0.as_ptr();
         if pointer.addr() & THREAD == 0 {

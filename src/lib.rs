@@ -116,6 +116,7 @@ macro_rules! go {
 /// For the macros only.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::chan::__select as select;
     pub use crate::go::entry::{main, test};
     pub use crate::go::spawn_named;
     pub use crate::runtime::StaticName;

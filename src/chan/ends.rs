@@ -1,13 +1,17 @@
 //! The two ends of a channel.
 #![forbid(unsafe_code)]
 
-use super::error::{RecvError, SendError, TryRecvError, TrySendError};
+use super::core::Flavor;
+use super::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
 use super::iter::{Iter, TryIter};
-use super::raw::{Chan, Flavor, Missing, Unsent};
+use super::raw::{Chan, Missing, Unsent};
 use crate::sys::atomic::{AtomicUsize, Ordering};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Makes a channel that buffers at most `capacity` values.
 ///
@@ -67,7 +71,7 @@ fn ends<T>(chan: Chan<T>) -> (Sender<T>, Receiver<T>) {
 
 /// The sending end of a channel. Cloning it makes another one of the same channel.
 pub struct Sender<T> {
-    chan: Arc<Chan<T>>,
+    pub(super) chan: Arc<Chan<T>>,
 }
 
 /// The receiving end of a channel. Cloning it makes another one of the same channel; each value
@@ -120,6 +124,57 @@ impl<T> Sender<T> {
             Unsent::Closed(value) => TrySendError::Disconnected(value),
         })
     }
+
+    /// Sends a value, waiting at most `timeout` for room or for a receiver.
+    ///
+    /// Blocks the goroutine, or the thread on a plain thread. A time too long to be told has no end.
+    ///
+    /// # Errors
+    /// [`SendTimeoutError`] with the value: `Timeout`, or `Disconnected` if the channel is closed, or is
+    /// closed while this waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (tx, _rx) = sudog::chan::bounded(0);
+    /// let unsent = tx.send_timeout("anyone?", Duration::from_millis(1)).unwrap_err();
+    /// assert!(unsent.is_timeout());
+    /// assert_eq!(unsent.into_inner(), "anyone?");
+    /// ```
+    #[track_caller]
+    pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.send_deadline(value, deadline),
+            None => Ok(self.send(value)?),
+        }
+    }
+
+    /// Sends a value, waiting until `deadline` for room or for a receiver.
+    ///
+    /// Blocks the goroutine, or the thread on a plain thread. If the value can be sent at once it is,
+    /// also when the deadline has passed.
+    ///
+    /// # Errors
+    /// As [`send_timeout`](Sender::send_timeout).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (tx, rx) = sudog::chan::bounded(1);
+    /// assert!(tx.send_deadline(1, Instant::now()).is_ok());
+    /// assert!(tx.send_deadline(2, Instant::now() + Duration::from_millis(1)).is_err());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// ```
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        let sent = self.chan.send_until(value, deadline, Location::caller());
+        sent.map_err(|unsent| match unsent {
+            Unsent::Full(value) => SendTimeoutError::Timeout(value),
+            Unsent::Closed(value) => SendTimeoutError::Disconnected(value),
+        })
+    }
 }
 
 impl<T> Receiver<T> {
@@ -160,6 +215,55 @@ impl<T> Receiver<T> {
         self.chan.try_recv().map_err(|missing| match missing {
             Missing::Empty => TryRecvError::Empty,
             Missing::Closed => TryRecvError::Disconnected,
+        })
+    }
+
+    /// Receives a value, waiting at most `timeout` for one.
+    ///
+    /// Blocks the goroutine, or the thread on a plain thread. A time too long to be told has no end.
+    ///
+    /// # Errors
+    /// [`RecvTimeoutError`]: `Timeout`, or `Disconnected` once the channel is closed and empty.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (_tx, rx) = sudog::chan::bounded::<u8>(1);
+    /// assert!(rx.recv_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
+    /// ```
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.recv_deadline(deadline),
+            None => Ok(self.recv()?),
+        }
+    }
+
+    /// Receives a value, waiting until `deadline` for one.
+    ///
+    /// Blocks the goroutine, or the thread on a plain thread. If there is a value it is received, also
+    /// when the deadline has passed. When it passes just as a partner makes a value for us (a `select!`
+    /// whose send was chosen), that is waited for.
+    ///
+    /// # Errors
+    /// As [`recv_timeout`](Receiver::recv_timeout).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (tx, rx) = sudog::chan::bounded(1);
+    /// tx.send(1).unwrap();
+    /// assert_eq!(rx.recv_deadline(Instant::now()), Ok(1));
+    /// assert!(rx.recv_deadline(Instant::now()).is_err());
+    /// ```
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        let received = self.chan.recv_until(deadline, Location::caller());
+        received.map_err(|missing| match missing {
+            Missing::Empty => RecvTimeoutError::Timeout,
+            Missing::Closed => RecvTimeoutError::Disconnected,
         })
     }
 
@@ -208,7 +312,7 @@ macro_rules! observers {
             /// assert!(!end.close());
             /// ```
             pub fn close(&self) -> bool {
-                self.chan.flavor == Flavor::Ordinary && self.chan.close()
+                self.chan.core.flavor == Flavor::Ordinary && self.chan.core.close()
             }
 
             /// Returns whether the channel is closed: no later send can succeed.
@@ -221,35 +325,36 @@ macro_rules! observers {
             /// assert!(end.is_closed());
             /// ```
             pub fn is_closed(&self) -> bool {
-                self.chan.is_closed()
+                self.chan.core.is_closed()
             }
 
             /// Returns whether nothing is buffered; always true without a buffer.
             pub fn is_empty(&self) -> bool {
-                self.chan.len() == 0
+                self.chan.core.len() == 0
             }
 
             /// Returns whether the buffer is full; always true without a buffer.
             pub fn is_full(&self) -> bool {
                 self.chan
+                    .core
                     .capacity()
-                    .is_some_and(|capacity| self.chan.len() >= capacity)
+                    .is_some_and(|capacity| self.chan.core.len() >= capacity)
             }
 
             /// Returns how many values are buffered.
             pub fn len(&self) -> usize {
-                self.chan.len()
+                self.chan.core.len()
             }
 
             /// Returns how many values can be buffered, or `None` without a limit.
             pub fn capacity(&self) -> Option<usize> {
-                self.chan.capacity()
+                self.chan.core.capacity()
             }
 
             /// Returns whether both are ends of the same channel.
             pub fn same_channel(&self, other: &$end<T>) -> bool {
-                let both_never =
-                    self.chan.flavor == Flavor::Never && other.chan.flavor == Flavor::Never;
+                let both_never = self.chan.core.flavor == Flavor::Never
+                    && other.chan.core.flavor == Flavor::Never;
                 both_never || Arc::ptr_eq(&self.chan, &other.chan)
             }
         }
@@ -267,7 +372,7 @@ observers!(Receiver, "let (_tx, end) = sudog::chan::bounded::<u8>(1);");
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        count_one_more(&self.chan.sender_count);
+        count_one_more(&self.chan.core.sender_count);
         Sender {
             chan: Arc::clone(&self.chan),
         }
@@ -276,7 +381,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
-        count_one_more(&self.chan.receiver_count);
+        count_one_more(&self.chan.core.receiver_count);
         Receiver {
             chan: Arc::clone(&self.chan),
         }
@@ -295,8 +400,8 @@ fn count_one_more(count: &AtomicUsize) {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         // AcqRel: what was done through other ends comes before the close.
-        if self.chan.sender_count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.chan.close();
+        if self.chan.core.sender_count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.chan.core.close();
         }
     }
 }
@@ -304,7 +409,7 @@ impl<T> Drop for Sender<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         // AcqRel: what was done through other ends comes before the close.
-        if self.chan.receiver_count.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.chan.core.receiver_count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.chan.close_and_discard();
         }
     }

@@ -32,14 +32,36 @@
 //! });
 //! ```
 
+mod arms;
+mod case;
+mod core;
 mod ends;
 mod error;
+mod future;
 mod iter;
+mod locks;
+mod offer;
 mod raw;
+mod select;
+mod timed;
+mod wait;
 
 pub use ends::{Receiver, Sender, bounded, never, unbounded};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
+pub use future::{IntoStream, RecvFuture, RecvStream, SendFuture};
 pub use iter::{IntoIter, Iter, TryIter};
+
+/// For `select!` only.
+#[doc(hidden)]
+pub mod __select {
+    pub use super::arms::{
+        LateArm, RecvArm, Sent, ValueArm, VarArm, late, recv, send_var, try_recv, try_send_value,
+        try_send_var, value, var,
+    };
+    pub use super::case::Case;
+    pub use super::offer::Offer;
+    pub use super::select::{forever, try_wait, wait, wait_timeout};
+}

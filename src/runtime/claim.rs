@@ -54,6 +54,14 @@ impl Claim {
             .is_ok()
     }
 
+    /// The case that has won the wait of this ticket. For the waiter, once it was woken.
+    pub(crate) fn winner(&self, ticket: Ticket) -> Option<u32> {
+        // Acquire: pairs with the Release of the winner.
+        let word = self.0.load(Ordering::Acquire);
+        let case = (word as u32).checked_sub(1)?;
+        (word >> 32 == u64::from(ticket.0)).then_some(case)
+    }
+
     /// Whether the wait of this ticket is still to be won.
     pub(crate) fn is_open(&self, ticket: Ticket) -> bool {
         self.0.load(Ordering::Relaxed) == Claim::word(ticket, 0)

@@ -10,6 +10,7 @@
 
 use super::claim::Claim;
 use super::coro::{Commit, Stack};
+use super::latch::Latch;
 use super::name::{Name, StaticName};
 use super::status::Status;
 use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -41,10 +42,12 @@ pub(crate) enum WaitReason {
     Scope,
     WaitIdle,
     BlockOn,
+    Select,
+    SelectNoCases,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 9] = [
+    const ALL: [WaitReason; 11] = [
         WaitReason::None,
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
@@ -54,6 +57,8 @@ impl WaitReason {
         WaitReason::Scope,
         WaitReason::WaitIdle,
         WaitReason::BlockOn,
+        WaitReason::Select,
+        WaitReason::SelectNoCases,
     ];
 
     pub(crate) fn text(self) -> &'static str {
@@ -67,6 +72,8 @@ impl WaitReason {
             WaitReason::Scope => "scope",
             WaitReason::WaitIdle => "wait_idle",
             WaitReason::BlockOn => "block_on",
+            WaitReason::Select => "select",
+            WaitReason::SelectNoCases => "select (no cases)",
         }
     }
 }
@@ -102,6 +109,7 @@ pub(crate) struct G {
     id: AtomicU64,
     name: AtomicPtr<StaticName>,
     spawned_at: AtomicPtr<Location<'static>>,
+    pub(crate) latch: Latch,
     /// Levels of `blocking` it is in.
     pub(crate) blocking_depth: Cell<u32>,
 }
@@ -177,6 +185,7 @@ impl G {
             id: AtomicU64::new(0),
             name: AtomicPtr::new(ptr::null_mut()),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
+            latch: Latch::new(),
             blocking_depth: Cell::new(0),
         }
     }

@@ -14,7 +14,7 @@ use super::g::GRef;
 use super::p::P;
 use super::parker::Parker;
 use super::pword::Word;
-use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 use std::cell::Cell;
@@ -173,6 +173,22 @@ pub(crate) fn current() -> Option<&'static M> {
     unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
     // SAFETY: the pointer is null or one to a leaked M.
     unsafe { m.as_ref() }
+}
+
+/// A pseudo-random number, on whatever thread.
+pub(crate) fn random() -> u32 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    match current() {
+        Some(m) => m.random(),
+        None => {
+            // Weyl's sequence, mixed (splitmix64): no thread-local for threads that are not ours.
+            let step = 0x9E37_79B9_7F4A_7C15;
+            let mut x = COUNT.fetch_add(step, Ordering::Relaxed);
+            x = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((x ^ x >> 31) >> 32) as u32
+        }
+    }
 }
 
 /// Makes `m` the M of this thread.

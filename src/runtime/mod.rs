@@ -35,6 +35,7 @@ pub(crate) mod claim;
 mod config;
 mod coro;
 pub(crate) mod g;
+mod latch;
 mod m;
 pub(crate) mod name;
 mod p;
@@ -45,21 +46,25 @@ mod sched;
 pub(crate) mod stack;
 mod status;
 pub(crate) mod sudog;
+pub(crate) mod task;
 pub(crate) mod waiter;
 
 pub(crate) use cells::CELL;
+pub(crate) use claim::Ticket;
 pub(crate) use config::check_stack_size;
 pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use coro::Commit;
 pub(crate) use g::{Entry, Identity, Place, WaitReason};
+pub(crate) use m::random;
 pub(crate) use name::Name;
 #[doc(hidden)]
 pub use name::StaticName;
-pub(crate) use sched::blocking::blocking;
+pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
 pub(crate) use sched::park::{Parked, Token, current_g, enter, enter_blocking, leave, yield_now};
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, take_cell};
-pub(crate) use sudog::{Sudog, WaitQ};
+pub(crate) use sudog::{Outcome, Sudog, WaitQ};
+pub(crate) use task::Task;
 pub(crate) use waiter::{Kind, Waiter};
 
 use std::time::Duration;

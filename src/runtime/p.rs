@@ -25,7 +25,7 @@ pub(crate) struct P {
     pub(crate) preempt: AtomicBool,
     pub(crate) id: u32,
     /// *Owner.* How many operations have passed since a goroutine came into `runnext` for which no M
-    /// was woken, 0 if there is none; and since when it is watched (ns). See `sched/park.rs`.
+    /// was woken, 0 if there is none; and since when it is watched (ns). See `sched/debt.rs`.
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
     /// Counts time slices; written by the owner, watched by sysmon.

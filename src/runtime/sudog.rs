@@ -3,7 +3,7 @@
 //! A goroutine can stand in several queues (a select) and a queue holds many goroutines, so the link
 //! between them is a thing of its own. It is a local of the blocked function: stacks do not move.
 //!
-//! 1. The links and `success` belong to whoever holds the lock of the queue it stands in; after it
+//! 1. The links and `outcome` belong to whoever holds the lock of the queue it stands in; after it
 //!    was dequeued, to the one who dequeued it, until that one readies the waiter. The wake handle is
 //!    copied out before the last touch, because a readied waiter's frame may be gone at once.
 //! 2. `slot` is where the value goes to or comes from; only the one who dequeued the sudog touches
@@ -13,6 +13,7 @@
 
 use super::claim::Ticket;
 use super::waiter::Waiter;
+use std::mem;
 use std::ptr::{self, NonNull};
 
 pub(crate) struct Sudog {
@@ -21,10 +22,30 @@ pub(crate) struct Sudog {
     pub(crate) waiter: Waiter,
     /// The wait to claim, where more than this queue can end it.
     contest: Option<(Ticket, u32)>,
+    /// Null for a late offer: the sender's value is made once it was chosen.
     pub(crate) slot: *mut (),
-    /// Whether the wait ended with what it waited for; false means the channel was closed.
-    pub(crate) success: bool,
+    /// A late offer that was taken: the receiver that waits for the value; null for a place in the
+    /// buffer.
+    pub(crate) partner: *mut Sudog,
+    /// Its place in the order of the queue, for one who comes back; 0 before it first stood there.
+    pub(crate) turn: u64,
+    pub(crate) outcome: Outcome,
     queued: bool,
+}
+
+/// How a wait in a queue ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// There will never be what it waited for. Also, that the wait has not ended.
+    Closed,
+    /// With what it waited for.
+    Done,
+    /// A late offer was taken; the value is wanted now.
+    Wanted,
+    /// The partner's late offer was withdrawn: it waits again, in its old place.
+    Withdrawn,
+    /// The future that waited for a late offer's value is gone, and left its slot to the offer.
+    Gone,
 }
 
 impl Sudog {
@@ -37,9 +58,16 @@ impl Sudog {
             waiter,
             contest: None,
             slot,
-            success: false,
+            partner: ptr::null_mut(),
+            turn: 0,
+            outcome: Outcome::Closed,
             queued: false,
         }
+    }
+
+    /// A sudog that has yet to be given a wait.
+    pub(crate) fn unused() -> Sudog {
+        Sudog::new(Waiter::NOBODY, ptr::null_mut())
     }
 
     /// A sudog of a wait that others can end too.
@@ -48,6 +76,11 @@ impl Sudog {
             contest: Some((ticket, case)),
             ..Sudog::new(waiter, slot)
         }
+    }
+
+    /// Whether it stands in a queue. Under the queue's lock.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued
     }
 
     #[inline]
@@ -63,6 +96,7 @@ impl Sudog {
 pub(crate) struct WaitQ {
     head: *mut Sudog,
     tail: *mut Sudog,
+    turns: u64,
 }
 
 // SAFETY: the queue holds pointers to frames of blocked functions; it is used under a lock, and the
@@ -74,14 +108,21 @@ impl WaitQ {
         WaitQ {
             head: ptr::null_mut(),
             tail: ptr::null_mut(),
+            turns: 0,
         }
+    }
+
+    /// The next place in the order.
+    pub(crate) fn next_turn(&mut self) -> u64 {
+        self.turns += 1;
+        self.turns
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_null()
     }
 
-    /// Appends a sudog.
+    /// Queues a sudog: at the end, or in its old place if it was here before.
     ///
     /// # Safety
     /// - The caller holds the queue's lock, and the sudog is in no queue.
@@ -93,14 +134,25 @@ impl WaitQ {
         unsafe {
             debug_assert!(!(*new).queued);
             (*new).queued = true;
-            (*new).next = ptr::null_mut();
-            (*new).prev = self.tail;
-            match self.tail.as_mut() {
-                Some(tail) => tail.next = new,
-                None => self.head = new,
+            let mut prev = self.tail;
+            if (*new).turn == 0 {
+                (*new).turn = self.next_turn();
+            } else {
+                while !prev.is_null() && (*prev).turn > (*new).turn {
+                    prev = (*prev).prev;
+                }
             }
+            let next = match prev.as_mut() {
+                Some(prev) => mem::replace(&mut prev.next, new),
+                None => mem::replace(&mut self.head, new),
+            };
+            match next.as_mut() {
+                Some(next) => next.prev = new,
+                None => self.tail = new,
+            }
+            (*new).next = next;
+            (*new).prev = prev;
         }
-        self.tail = new;
     }
 
     /// Takes the first waiter whose wait can still be won, and wins it.

@@ -1,11 +1,12 @@
-//! Who waits: a goroutine or a plain thread, in one word.
+//! Who waits: a goroutine, a plain thread or a future, in one word.
 //!
-//! Neither is ever freed (g.rs, invariant 1; parker.rs, invariant 1), so a waiter is a plain name
-//! that can be copied, kept and compared. The low bit tells them apart.
+//! None of them is ever freed (g.rs, parker.rs and task.rs, invariants 1), so a waiter is a plain name
+//! that can be copied, kept and compared. The low bits tell them apart.
 
 use super::claim::Claim;
 use super::g::{G, GRef};
 use super::parker::Parker;
+use super::task::Task;
 use std::ptr::NonNull;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,23 +18,46 @@ unsafe impl Send for Waiter {}
 /// A waiter, told apart.
 pub(crate) enum Kind {
     Goroutine(GRef),
+    /// A goroutine that may be readied before it parks: it waits on its latch.
+    Early(GRef),
     Thread(&'static Parker),
+    Task(&'static Task),
 }
 
+const KINDS: usize = 3;
 const THREAD: usize = 1;
+const EARLY: usize = 2;
+const TASK: usize = 3;
 
 impl Waiter {
+    /// A name that is nobody's, for a sudog that does not wait.
+    pub(crate) const NOBODY: Waiter = Waiter(NonNull::dangling());
+
     #[inline]
     pub(crate) fn goroutine(g: GRef) -> Waiter {
         Waiter(NonNull::from(&*g).cast())
     }
 
+    pub(crate) fn early(g: GRef) -> Waiter {
+        g.latch.open();
+        Waiter::goroutine(g).tagged(EARLY)
+    }
+
     pub(crate) fn thread(parker: &'static Parker) -> Waiter {
-        Waiter(
-            NonNull::from(parker)
-                .cast()
-                .map_addr(|address| address | THREAD),
-        )
+        Waiter(NonNull::from(parker).cast()).tagged(THREAD)
+    }
+
+    pub(crate) fn task(task: &'static Task) -> Waiter {
+        Waiter(NonNull::from(task).cast()).tagged(TASK)
+    }
+
+    #[inline]
+    pub(crate) fn is_task(self) -> bool {
+        self.0.addr().get() & KINDS == TASK
+    }
+
+    fn tagged(self, tag: usize) -> Waiter {
+        Waiter(self.0.map_addr(|address| address | tag))
     }
 
     /// The word, to keep in an atomic; never 0.
@@ -51,20 +75,25 @@ impl Waiter {
 
     #[inline]
     pub(crate) fn kind(self) -> Kind {
-        let pointer = self.0.as_ptr();
-        if pointer.addr() & THREAD == 0 {
-            // SAFETY: without the tag the word is a pointer of `GRef::as_ptr`.
-            Kind::Goroutine(unsafe { GRef::from_ptr(pointer.cast::<G>()) })
-        } else {
-            // SAFETY: with the tag it is that of a parker, which is never freed.
-            Kind::Thread(unsafe { &*pointer.map_addr(|address| address & !THREAD).cast() })
+        let tag = self.0.addr().get() & KINDS;
+        let record = self.0.as_ptr().map_addr(|address| address & !KINDS);
+        // SAFETY: the tag says of which kind the record is, and records of all kinds live for ever.
+        unsafe {
+            match tag {
+                THREAD => Kind::Thread(&*record.cast()),
+                EARLY => Kind::Early(GRef::from_ptr(record.cast::<G>())),
+                TASK => Kind::Task(&*record.cast()),
+                _ => Kind::Goroutine(GRef::from_ptr(record.cast::<G>())),
+            }
         }
     }
 
+    /// The word that says who ends this wait. A future's wait is ended by whoever comes.
     pub(crate) fn claim(self) -> &'static Claim {
         match self.kind() {
-            Kind::Goroutine(g) => g.claim_ref(),
+            Kind::Goroutine(g) | Kind::Early(g) => g.claim_ref(),
             Kind::Thread(parker) => &parker.claim,
+            Kind::Task(_) => crate::sys::fatal!("a future's wait was to be claimed"),
         }
     }
 }

@@ -16,7 +16,7 @@
 //! 3. A waiter whose deadline comes leaves the queue, and the word, by itself, unless 2 was first.
 
 use crate::go::{JoinHandle, spawn};
-use crate::runtime::{self, Commit, Place, Sudog, WaitQ, WaitReason};
+use crate::runtime::{self, Commit, Outcome, Place, Sudog, WaitQ, WaitReason};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::lock::Lock;
 use std::fmt;
@@ -244,7 +244,7 @@ impl Inner {
                 }
             }
         }
-        sudog.success
+        sudog.outcome == Outcome::Done
     }
 
     /// Counts a waiter unless the counter is 0. Under the lock.
@@ -281,7 +281,7 @@ impl Inner {
                 while let Some(mut sudog) = unsafe { queue.pop() } {
                     // SAFETY: as above.
                     let sudog = unsafe { sudog.as_mut() };
-                    sudog.success = true;
+                    sudog.outcome = Outcome::Done;
                     woken.push(sudog.waiter);
                 }
             }

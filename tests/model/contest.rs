@@ -9,7 +9,7 @@ use crate::runtime::claim::Ticket;
 use crate::runtime::nouns::{Parker, keep};
 use crate::runtime::sched::timing::DEADLINE;
 use crate::runtime::waiter::Waiter;
-use crate::runtime::{Sudog, WaitQ};
+use crate::runtime::{Outcome, Sudog, WaitQ};
 use crate::sys::lock::Lock;
 use loom::cell::Cell;
 use loom::thread;
@@ -67,7 +67,7 @@ impl Wait {
         let sudog = unsafe { queue.lock().pop() };
         if let Some(mut sudog) = sudog {
             // SAFETY: we have dequeued it, and its waiter waits for our wake.
-            unsafe { sudog.as_mut().success = true };
+            unsafe { sudog.as_mut().outcome = Outcome::Done };
             self.end(outcome);
         }
         sudog.is_some()
@@ -90,7 +90,7 @@ impl Wait {
             // SAFETY: under the lock; our own sudog.
             unsafe {
                 queue.remove(self.sudog(case));
-                success |= self.sudog(case).as_ref().success;
+                success |= self.sudog(case).as_ref().outcome == Outcome::Done;
             }
         }
         assert!(!self.parker.claim.is_open(self.ticket));
@@ -148,7 +148,7 @@ fn a_waiter_behind_one_that_is_gone_is_found() {
                 let Some(mut sudog) = sudog else { continue };
                 let is_next = sudog == next.sudog(0);
                 // SAFETY: we have dequeued it, and its waiter waits for our wake.
-                unsafe { sudog.as_mut().success = true };
+                unsafe { sudog.as_mut().outcome = Outcome::Done };
                 waits[usize::from(is_next)].end(0);
             }
         });

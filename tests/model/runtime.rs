@@ -1,10 +1,12 @@
 //! The runtime of the models: the real protocol files, among doubles of the nouns they speak of.
 //!
-//! Real are `claim`, `status`, `pword`, `runq`, `sudog`, `waiter`, and in `sched` what is listed
+//! Real are `claim`, `latch`, `status`, `pword`, `runq`, `sudog`, `waiter`, and in `sched` what is listed
 //! there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
 
 #[path = "../../src/runtime/claim.rs"]
 pub(crate) mod claim;
+#[path = "../../src/runtime/latch.rs"]
+pub(crate) mod latch;
 pub(crate) mod nouns;
 #[path = "../../src/runtime/pword.rs"]
 pub(crate) mod pword;
@@ -30,6 +32,9 @@ pub(crate) mod m {
 pub(crate) mod p {
     pub(crate) use super::nouns::P;
 }
+pub(crate) mod task {
+    pub(crate) use super::nouns::Task;
+}
 pub(crate) mod parker {
     pub(crate) use super::nouns::Parker;
 }
@@ -37,4 +42,4 @@ pub(crate) mod parker {
 pub(crate) use coro::Commit;
 pub(crate) use g::{Place, WaitReason};
 pub(crate) use sched::park::{enter, enter_blocking};
-pub(crate) use sudog::{Sudog, WaitQ};
+pub(crate) use sudog::{Outcome, Sudog, WaitQ};

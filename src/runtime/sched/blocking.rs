@@ -5,8 +5,10 @@
 //! and if nobody does, coming back is one swap too. Lending is a way of idling, so the lender looks
 //! for work once more afterwards, as in counters.rs. sysmon takes lent Ps that have work.
 
+use super::park::Token;
 use super::{find, idle, park, sched};
 use crate::runtime::m::M;
+use crate::runtime::parker::Parker;
 use crate::sys::atomic::{Ordering, fence};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -40,6 +42,29 @@ fn part_from_p() {
         idle::hand_over(m, false, None);
     }
     token.lend_on_leaving();
+}
+
+/// Has the thread sleep on its parker until its wait is over, while others have the P.
+///
+/// For operations that never switch; `then` runs once the bracket is closed. On return the goroutine
+/// may be without a P; it gets one at its next blocking operation.
+pub(crate) fn sleep_in_place(mut token: Token, parker: &'static Parker, then: impl FnOnce()) {
+    let Some((m, g)) = token.goroutine() else {
+        drop(token);
+        then();
+        parker.sleep();
+        return parker.end_wait();
+    };
+    let depth = g.blocking_depth.get();
+    g.blocking_depth.set(depth + 1);
+    if !token.was_inside() && token.p().is_some() && !idle::hand_over(m, false, None) {
+        token.lend_on_leaving();
+    }
+    drop(token);
+    then();
+    parker.note.sleep();
+    parker.end_wait();
+    g.blocking_depth.set(depth);
 }
 
 /// Lends the P of `m`, which is about to leave the gate.

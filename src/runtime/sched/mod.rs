@@ -7,7 +7,9 @@
 //! | `global` | the queue of goroutines that belong to no P |
 //! | `idle` | how Ms and Ps go to sleep and are woken |
 //! | `counters` | the rule that no wake-up is lost |
-//! | `park` | the gate: entering, parking, readying, the debt |
+//! | `park` | the gate: entering, parking, readying |
+//! | `commit` | the last steps of parks |
+//! | `debt` | the wake-up that is put off |
 //! | `spawn` | birth and death of goroutines; their numbers, records and stacks |
 //! | `blocking` | calls that block the thread |
 //! | `sysmon` | the watcher: time slices, debts, lent Ps, new threads, timers |
@@ -23,8 +25,10 @@
 //! readied outside all of them.
 
 pub(crate) mod blocking;
+mod commit;
 pub(crate) mod counters;
 pub(crate) mod deadlock;
+pub(crate) mod debt;
 pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod idle;

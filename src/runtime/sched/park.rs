@@ -1,4 +1,4 @@
-//! The gate: entering the runtime, parking, readying, and the debt. Go's `gopark`, `goready`.
+//! The gate: entering the runtime, parking, readying. Go's `gopark`, `goready`.
 //!
 //! Every public operation of a goroutine opens a bracket, [`enter`] or [`enter_blocking`], before it
 //! takes any runtime lock, and closes it by dropping the [`Token`]. Inside, the P cannot be taken
@@ -11,20 +11,15 @@
 //! 2. A token is good until its drop, over parks too: after a park it names the new M.
 //! 3. Brackets nest (a `Drop`, a hook): closing one restores what was before, not "outside".
 //! 4. No user code runs inside: panics are raised and values dropped after the token.
-//!
-//! **The debt.** A goroutine readied or spawned into an empty `runnext` will most likely run here in
-//! a moment, when its waker parks; waking another thread for it would cost far more than it saves.
-//! So nobody is woken, and the P owes a wake-up: cancelled when the waker parks; paid by a later
-//! operation that finds it outstanding for [`DEBT_NS`]; paid by sysmon when the goroutine's code makes
-//! no operations at all. A second readied goroutine displaces the first into the queue and wakes an M
-//! as ever.
 
-use super::{idle, sched, timing};
+use super::commit::Timed;
+use super::{debt, idle, sched, timing};
 use crate::runtime::claim::Ticket;
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::{GRef, Place};
 use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
+use crate::runtime::parker::Parker;
 use crate::runtime::pword::Reentry;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
@@ -32,12 +27,6 @@ use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::os;
 use std::time::Instant;
 use std::{mem, ptr};
-
-/// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
-const DEBT_NS: u64 = 5_000;
-
-/// How many operations pass between two looks at the clock.
-const DEBT_LOOK_EVERY: u32 = 16;
 
 /// An open bracket. See the invariants above.
 pub(crate) struct Token {
@@ -150,6 +139,18 @@ impl Token {
         }
     }
 
+    /// As `waiter`, for a wait that may be ended before it begins; see [`Token::begin_park_early`].
+    pub(crate) fn early_waiter(&self, is_for_ever: bool) -> Waiter {
+        match self.goroutine() {
+            Some((_, g)) => Waiter::early(g),
+            None => {
+                let parker = m::parker();
+                parker.begin_wait(is_for_ever);
+                Waiter::thread(parker)
+            }
+        }
+    }
+
     /// The P, if this bracket has one.
     #[inline]
     pub(crate) fn p(&self) -> Option<&'static P> {
@@ -223,7 +224,7 @@ impl Token {
         commit: Commit,
     ) -> Option<Parked> {
         match waiter.kind() {
-            Kind::Goroutine(g) => {
+            Kind::Goroutine(g) | Kind::Early(g) => {
                 g.set_wait(place, now_ms());
                 let parked = self.prepare_switch();
                 g.commit.set(Some(commit));
@@ -238,7 +239,45 @@ impl Token {
                 parker.end_wait();
                 None
             }
+            Kind::Task(_) => sys::fatal!("a future was to park"),
         }
+    }
+
+    /// Does the part before the switch of a wait that may be over already.
+    ///
+    /// # Safety
+    /// `waiter` is [`Token::early_waiter`]'s, of this goroutine though maybe of an earlier bracket;
+    /// and a goroutine that gets a [`Parked`] switches next.
+    pub(crate) unsafe fn begin_park_early(
+        &mut self,
+        waiter: Waiter,
+        place: Place,
+    ) -> Option<Parked> {
+        // SAFETY: the commit looks at the waiter's own latch.
+        unsafe { self.begin_park(waiter, place, Commit::latch(waiter)) }
+    }
+
+    /// As `park_until`, for a wait that may be over already.
+    ///
+    /// # Safety
+    /// As for `begin_park_early`.
+    pub(crate) unsafe fn park_early_until(
+        &mut self,
+        waiter: Waiter,
+        place: Place,
+        ticket: Ticket,
+        deadline: Instant,
+    ) {
+        // SAFETY: the commit looks at the waiter's own latch.
+        unsafe { self.park_until(waiter, place, Commit::latch(waiter), ticket, deadline) };
+    }
+
+    /// Says that this thread is about to sleep on its parker, and as whom; for an operation that must
+    /// not switch. See [`sleep_in_place`](super::blocking::sleep_in_place).
+    pub(crate) fn begin_sleep(&self) -> (Waiter, &'static Parker) {
+        let parker = m::parker();
+        parker.begin_wait(self.goroutine().is_none());
+        (Waiter::thread(parker), parker)
     }
 
     /// Waits as [`Token::park`] does, but not past `deadline`.
@@ -247,7 +286,7 @@ impl Token {
     /// `ticket`, and the deadline takes it as [`timing::DEADLINE`].
     ///
     /// # Safety
-    /// As for `park`; and the commit does not refuse.
+    /// As for `park`.
     pub(crate) unsafe fn park_until(
         &mut self,
         waiter: Waiter,
@@ -257,7 +296,7 @@ impl Token {
         deadline: Instant,
     ) {
         match waiter.kind() {
-            Kind::Goroutine(_) => {
+            Kind::Goroutine(_) | Kind::Early(_) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let left = left.as_nanos().min(u128::from(u64::MAX)) as u64;
                 let when = os::nanotime().saturating_add(left);
@@ -285,6 +324,7 @@ impl Token {
                 }
                 parker.end_wait();
             }
+            Kind::Task(_) => sys::fatal!("a future was to park"),
         }
     }
 
@@ -294,6 +334,12 @@ impl Token {
         match waiter.kind() {
             Kind::Goroutine(g) => make_ready(self.p(), g),
             Kind::Thread(parker) => parker.wake(),
+            Kind::Early(g) => {
+                if g.latch.ready() {
+                    make_ready(self.p(), g);
+                }
+            }
+            Kind::Task(_) => sys::fatal!("a future was to be woken inside the gate"),
         }
     }
 
@@ -310,7 +356,7 @@ impl Drop for Token {
         if m.has_p() {
             let p = m.p();
             if p.debt.get() != 0 {
-                look_at_debt(p);
+                debt::look(p);
             }
         }
         if self.flags != 0 {
@@ -359,33 +405,6 @@ impl Parked {
     }
 }
 
-/// A commit that also arms a deadline.
-struct Timed {
-    commit: Commit,
-    when: u64,
-    waiter: Waiter,
-    ticket: Ticket,
-}
-
-impl Timed {
-    /// Publishes the waiter, then arms the deadline: a wait that is over by then has an entry too
-    /// many, which finds its claim gone.
-    unsafe fn run(arg: *mut ()) -> bool {
-        // SAFETY: `park_until` passes a `Timed` on the parked stack. All of it is copied out first:
-        // once the commit has run, that stack may be in use again.
-        let Timed {
-            commit,
-            when,
-            waiter,
-            ticket,
-        } = unsafe { arg.cast::<Timed>().read() };
-        // SAFETY: the commit of this park, called once.
-        let parked = unsafe { (commit.run)(commit.arg) };
-        sched().timers.arm(when, waiter, ticket);
-        parked
-    }
-}
-
 /// The one place where a waiting goroutine becomes runnable. Not generic and not inlined: the run
 /// queue keeps thread-locals.
 #[inline(never)]
@@ -422,33 +441,6 @@ fn enqueue(p: Option<&'static P>, g: GRef) {
             }
             idle::wake_p();
         }
-    }
-}
-
-/// An operation has ended without parking while somebody waits in `runnext`.
-///
-/// Looking at the clock costs as much as a whole operation, so it is done every few of them.
-#[inline]
-fn look_at_debt(p: &P) {
-    let count = p.debt.get();
-    p.debt.set(count.saturating_add(1));
-    if count.is_multiple_of(DEBT_LOOK_EVERY) {
-        look_at_debt_by_clock(p);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn look_at_debt_by_clock(p: &P) {
-    if sched().counters.read().idle() == 0 {
-        return;
-    }
-    let now = os::nanotime();
-    if p.debt.get() <= DEBT_LOOK_EVERY + 1 {
-        p.debt_since.set(now);
-    } else if now - p.debt_since.get() > DEBT_NS {
-        p.debt.set(0);
-        idle::wake_p();
     }
 }
 

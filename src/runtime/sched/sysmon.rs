@@ -18,7 +18,7 @@ use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
-use crate::runtime::sudog::{Sudog, WaitQ};
+use crate::runtime::sudog::{Outcome, Sudog, WaitQ};
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::lock::Lock;
@@ -107,7 +107,7 @@ impl Sysmon {
         unsafe { watchers.queue.remove(NonNull::from(&mut sudog)) };
         let is_watched = !watchers.queue.is_empty();
         self.has_idle_watchers.store(is_watched, Ordering::SeqCst);
-        sudog.success
+        sudog.outcome == Outcome::Done
     }
 }
 
@@ -244,7 +244,7 @@ impl Watch {
             while let Some(mut sudog) = unsafe { watchers.queue.pop() } {
                 // SAFETY: as above.
                 let sudog = unsafe { sudog.as_mut() };
-                sudog.success = true;
+                sudog.outcome = Outcome::Done;
                 woken.push(sudog.waiter);
             }
             sysmon.has_idle_watchers.store(false, Ordering::SeqCst);

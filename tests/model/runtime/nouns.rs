@@ -8,6 +8,7 @@
 //! 4. Each goroutine weighs [`WEIGHT`], so a local queue of 256 is full with four of them.
 
 use super::claim::Claim;
+use super::latch::Latch;
 use super::pword::Word;
 use super::runq::RunQ;
 use super::sched::sched;
@@ -68,6 +69,7 @@ pub(crate) struct G {
     pub(crate) locked_m: Cell<u32>,
     pub(crate) blocking_depth: Cell<u32>,
     pub(crate) commit: Cell<Option<Commit>>,
+    pub(crate) latch: Latch,
     pub(crate) stack: Cell<Option<Stack>>,
     runs: Cell<u32>,
 }
@@ -117,11 +119,13 @@ impl G {
             locked_m: Cell::new(0),
             blocking_depth: Cell::new(0),
             commit: Cell::new(None),
+            latch: Latch::new(),
             stack: Cell::new(None),
             runs: Cell::new(0),
         });
         g.status.set(State::Runnable);
         g.claim.open();
+        g.latch.open();
         GRef(g)
     }
 
@@ -409,6 +413,11 @@ pub(crate) fn until_the_end(life: impl FnOnce()) {
     }
 }
 
+/// What a future waits on; the models have none.
+#[repr(align(8))]
+pub(crate) struct Task;
+
+#[repr(align(8))]
 pub(crate) struct Parker {
     pub(crate) claim: Claim,
     pub(crate) note: Note,

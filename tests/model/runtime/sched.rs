@@ -1,10 +1,14 @@
-//! The scheduler of the models: the real `counters`, `global`, `idle`, `find`, `park` and `blocking`, on a
+//! The scheduler of the models: the real `counters`, `debt`, `global`, `idle`, `find`, `park` and `blocking`, on a
 //! scheduler without timers, stacks and sysmon.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
+#[path = "../../../src/runtime/sched/commit.rs"]
+mod commit;
 #[path = "../../../src/runtime/sched/counters.rs"]
 pub(crate) mod counters;
+#[path = "../../../src/runtime/sched/debt.rs"]
+pub(crate) mod debt;
 #[path = "../../../src/runtime/sched/find.rs"]
 pub(crate) mod find;
 #[path = "../../../src/runtime/sched/global.rs"]

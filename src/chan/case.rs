@@ -1,0 +1,113 @@
+//! One case of a select, whatever its channel carries.
+
+use super::core::{Core, Side, State};
+use super::ends::{Receiver, Sender};
+use super::offer::Hold;
+use super::raw::{Chan, Tried};
+use crate::runtime::{Outcome, Sudog};
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+/// One case, whatever it carries.
+#[doc(hidden)]
+pub struct Case<'a> {
+    /// `None` if a guard has taken the case out.
+    pub(super) core: Option<&'a Core>,
+    chan: *const (),
+    attempt: Attempt,
+    pub(super) side: Side,
+    /// Where the value is or goes to; null for a late offer.
+    pub(super) slot: *mut (),
+    pub(super) sudog: Sudog,
+    /// The next case in the order of locks, leaving out those whose lock is had already.
+    pub(super) next: *const Case<'a>,
+    /// How the operation ended, once it was chosen.
+    pub(super) outcome: Outcome,
+    pub(super) hold: Hold,
+    _borrows: PhantomData<&'a ()>,
+}
+
+/// Tries the operation under the lock of its channel.
+type Attempt = unsafe fn(*const (), &mut State, *mut ()) -> Tried;
+
+unsafe fn attempt_recv<T>(chan: *const (), state: &mut State, slot: *mut ()) -> Tried {
+    // SAFETY: `Case::recv` passes a channel of `T` and its slot.
+    unsafe { (*chan.cast::<Chan<T>>()).recv_under(state, slot.cast()) }
+}
+
+unsafe fn attempt_send<T>(chan: *const (), state: &mut State, slot: *mut ()) -> Tried {
+    // SAFETY: `Case::send` passes a channel of `T` and the value's slot.
+    unsafe { (*chan.cast::<Chan<T>>()).send_under(state, slot.cast()) }
+}
+
+unsafe fn attempt_offer<T>(chan: *const (), state: &mut State, _: *mut ()) -> Tried {
+    // SAFETY: `Case::offer` passes a channel of `T`.
+    unsafe { (*chan.cast::<Chan<T>>()).core.offer_under(state) }
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn recv<T>(rx: Option<&'a Receiver<T>>) -> Case<'a> {
+        Case::new(rx.map(|rx| &*rx.chan), attempt_recv::<T>, Side::Recv)
+    }
+
+    pub(super) fn send<T>(tx: Option<&'a Sender<T>>) -> Case<'a> {
+        Case::new(tx.map(|tx| &*tx.chan), attempt_send::<T>, Side::Send)
+    }
+
+    /// A send whose value is yet to be made.
+    pub(super) fn offer<T>(tx: Option<&'a Sender<T>>) -> Case<'a> {
+        Case::new(tx.map(|tx| &*tx.chan), attempt_offer::<T>, Side::Send)
+    }
+
+    fn new<T>(chan: Option<&'a Chan<T>>, attempt: Attempt, side: Side) -> Case<'a> {
+        Case {
+            core: chan.map(|chan| &chan.core),
+            chan: chan.map_or(ptr::null(), ptr::from_ref).cast(),
+            attempt,
+            side,
+            slot: ptr::null_mut(),
+            sudog: Sudog::unused(),
+            next: ptr::null(),
+            outcome: Outcome::Closed,
+            hold: Hold::Closed,
+            _borrows: PhantomData,
+        }
+    }
+
+    pub(super) fn looks_ready(&self) -> bool {
+        self.core.is_some_and(|core| core.looks_ready(self.side))
+    }
+
+    /// # Safety
+    /// The caller holds the lock, whose state this is.
+    pub(super) unsafe fn attempt(&self, state: &mut State) -> Tried {
+        // SAFETY: the function, the channel and the slot are of one type; and our caller's promise.
+        unsafe { (self.attempt)(self.chan, state, self.slot) }
+    }
+
+    /// # Safety
+    /// The lock of the channel is held.
+    pub(super) unsafe fn is_ready(&self) -> bool {
+        self.core.is_some_and(|core| {
+            // SAFETY: our caller's promise.
+            core.is_ready(unsafe { core.state.held() }, self.side)
+        })
+    }
+
+    /// Notes how the wait of this case has ended; true if with something.
+    pub(super) fn settle(&mut self) -> bool {
+        self.outcome = self.sudog.outcome;
+        if self.outcome == Outcome::Wanted {
+            self.hold = NonNull::new(self.sudog.partner).map_or(Hold::Room, Hold::Receiver);
+        }
+        self.outcome != Outcome::Withdrawn
+    }
+
+    /// Makes the sudog of another wait; it keeps its turn.
+    pub(super) fn renew(&mut self, sudog: Sudog) -> NonNull<Sudog> {
+        let turn = self.sudog.turn;
+        self.sudog = sudog;
+        self.sudog.turn = turn;
+        NonNull::from(&mut self.sudog)
+    }
+}

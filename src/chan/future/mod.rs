@@ -1,0 +1,61 @@
+//! Channels in async code, on any executor.
+//!
+//! 1. A receiving future is woken and never handed a value: it watches the channel, and takes a value
+//!    when it is polled. All who watch are woken, so one that is never polled again keeps no value from
+//!    the others, and one that is dropped takes nothing with it.
+//! 2. A sending future that has to wait holds its value out: it stands in the queue like any sender,
+//!    and whoever receives takes the value from where it is pinned.
+//! 3. The one exception to the first: a receiver that claims a late offer (see `offer.rs`) must take
+//!    the value. Its slot is on the heap, and if the future goes before the value comes it says so
+//!    under the lock and leaves the slot to the offer.
+
+mod recv;
+mod send;
+mod stream;
+
+pub use recv::RecvFuture;
+pub use send::SendFuture;
+pub use stream::{IntoStream, RecvStream};
+
+use crate::runtime::{Sudog, Task, Waiter};
+use std::marker::PhantomPinned;
+use std::ptr::NonNull;
+use std::task::Context;
+
+/// The place of a future in a queue.
+pub(super) struct Place {
+    pub(super) task: Option<&'static Task>,
+    pub(super) sudog: Sudog,
+    _pinned: PhantomPinned,
+}
+
+impl Place {
+    pub(super) fn new() -> Place {
+        Place {
+            task: None,
+            sudog: Sudog::unused(),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Says whom to wake. Outside locks and brackets.
+    pub(super) fn set_waker(&mut self, cx: &Context<'_>) -> Waiter {
+        let task = *self.task.get_or_insert_with(Task::take);
+        task.set(cx.waker());
+        Waiter::task(task)
+    }
+
+    /// Makes the sudog of another wait.
+    pub(super) fn renew(&mut self, waiter: Waiter, slot: *mut ()) -> NonNull<Sudog> {
+        self.sudog = Sudog::new(waiter, slot);
+        NonNull::from(&mut self.sudog)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(task) = self.task {
+            task.give_back();
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! Select: one of several operations, whichever can be done first. Go's `selectgo`.
+//!
+//! 1. *Look.* Without a lock: of the cases that look ready one is picked at random and tried under
+//!    its own lock. Most selects end here.
+//! 2. *Try all*, with all locks held, taken in the order of their addresses: at that instant no case
+//!    is ready, so `default` may be taken.
+//! 3. *Enqueue* a sudog for each case, all with the same ticket, and park; the commit unlocks all.
+//! 4. *Leave.* Whoever took the ticket has ended the wait for one case; the sudogs of the others are
+//!    taken out of their queues. No other case had any effect.
+//!
+//! A case that met a late offer, see `offer.rs`, is chosen and waits for the value; if the offer is
+//! withdrawn all begins again, with the old places in the queues.
+
+use super::case::Case;
+use super::core::{Core, State, Tasks, Woken};
+use super::locks::{for_each_locked, lock_all, unlock_all, unlock_but};
+use super::offer::Hold;
+use super::raw::Tried;
+use super::wait::finish;
+use crate::runtime::{
+    self, Commit, Outcome, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter,
+};
+use crate::sys::lock::Guard;
+use std::mem::MaybeUninit;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+/// What a blocked select keeps in its caller's frame.
+struct Wait {
+    token: Token,
+    waiter: Waiter,
+    kind: WaitKind,
+}
+
+#[derive(Clone, Copy)]
+enum WaitKind {
+    /// In all queues.
+    Queued(Ticket),
+    /// For the value of the late offer that this case has claimed.
+    Bound(usize),
+}
+
+/// How far a select got without a switch.
+enum Begun {
+    /// It is over, with this result.
+    Over(usize),
+    /// It goes on with the switch.
+    Parked(Parked),
+}
+
+/// What the tries came to.
+enum Found<'a> {
+    /// This case is done, and the bracket closed.
+    Chosen(usize),
+    /// This case has claimed a late offer; the lock of its channel is held.
+    Late(Late<'a>),
+    /// None can be done.
+    None(Token),
+}
+
+struct Late<'a> {
+    token: Token,
+    index: usize,
+    offer: NonNull<Sudog>,
+    core: &'a Core,
+    state: Guard<'a, State>,
+}
+
+/// The result of a select that must begin again.
+const AGAIN: usize = usize::MAX;
+
+/// Waits until a case can be done, does it, and returns its index.
+///
+/// With no case it waits for ever.
+#[doc(hidden)]
+#[track_caller]
+#[inline(always)]
+pub fn wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
+    let at = Location::caller();
+    let mut wait = MaybeUninit::uninit();
+    loop {
+        // SAFETY: the cases and the wait stay where they are.
+        let chosen = match unsafe { begin(cases, BIASED, None, &mut wait, at) } {
+            Begun::Over(chosen) => chosen,
+            Begun::Parked(parked) => {
+                // SAFETY: it has begun.
+                let wait = unsafe { wait.assume_init_mut() };
+                parked.switch_park(wait.token());
+                end(wait, cases)
+            }
+        };
+        if chosen != AGAIN {
+            return chosen;
+        }
+    }
+}
+
+/// As `wait`, but not past `limit`: then it returns the number of cases.
+#[doc(hidden)]
+#[track_caller]
+pub fn wait_timeout<const BIASED: bool>(cases: &mut [&mut Case<'_>], limit: Duration) -> usize {
+    let Some(deadline) = Instant::now().checked_add(limit) else {
+        return wait::<BIASED>(cases);
+    };
+    wait_until(cases, BIASED, deadline, Location::caller())
+}
+
+pub(super) fn wait_until(
+    cases: &mut [&mut Case<'_>],
+    biased: bool,
+    deadline: Instant,
+    at: &'static Location<'static>,
+) -> usize {
+    let mut wait = MaybeUninit::uninit();
+    loop {
+        // SAFETY: the cases and the wait stay where they are.
+        let chosen = match unsafe { begin(cases, biased, Some(deadline), &mut wait, at) } {
+            Begun::Over(chosen) => chosen,
+            Begun::Parked(parked) => {
+                // SAFETY: it has begun.
+                let wait = unsafe { wait.assume_init_mut() };
+                parked.switch_park(wait.token());
+                end(wait, cases)
+            }
+        };
+        if chosen != AGAIN {
+            return chosen;
+        }
+    }
+}
+
+/// Does a case that can be done at once and returns its index, or the number of cases if none can.
+#[doc(hidden)]
+pub fn try_wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
+    loop {
+        let late = match try_once(cases, BIASED) {
+            Found::Chosen(chosen) => return chosen,
+            Found::None(_) => return cases.len(),
+            Found::Late(late) => late,
+        };
+        let chosen = wait_in_place(late, cases);
+        if chosen != AGAIN {
+            return chosen;
+        }
+    }
+}
+
+/// Waits for ever: a select without cases.
+#[doc(hidden)]
+#[track_caller]
+pub fn forever() -> ! {
+    loop {
+        wait::<true>(&mut []);
+    }
+}
+
+impl Wait {
+    #[inline(always)]
+    fn token(&mut self) -> &mut Token {
+        &mut self.token
+    }
+}
+
+/// Does what a select does before the switch.
+///
+/// # Safety
+/// The cases and the wait stay where they are until the select is over. Who gets `Parked` goes on
+/// with the switch and `end`.
+#[inline(never)]
+unsafe fn begin(
+    cases: &mut [&mut Case<'_>],
+    biased: bool,
+    deadline: Option<Instant>,
+    wait: &mut MaybeUninit<Wait>,
+    at: &'static Location<'static>,
+) -> Begun {
+    let place = Place {
+        reason: if cases.iter().any(|case| case.core.is_some()) {
+            WaitReason::Select
+        } else {
+            WaitReason::SelectNoCases
+        },
+        at,
+    };
+    let found = match look(runtime::enter_blocking(), cases, biased) {
+        Found::None(token) => {
+            let first = lock_all(cases);
+            match try_all(token, cases, biased, first) {
+                Found::None(token) if deadline.is_some_and(|end| Instant::now() >= end) => {
+                    unlock_but(first, None);
+                    drop(token);
+                    return Begun::Over(cases.len());
+                }
+                // SAFETY: our caller's promise; all locks are held.
+                Found::None(token) => unsafe {
+                    return enqueue(token, cases, first, deadline, wait, place);
+                },
+                found => found,
+            }
+        }
+        found => found,
+    };
+    match found {
+        Found::Chosen(chosen) => Begun::Over(chosen),
+        // SAFETY: our caller's promise.
+        Found::Late(late) => unsafe { begin_bound(late, cases, wait, place) },
+        Found::None(_) => crate::sys::fatal!("a select was tried in vain and not enqueued"),
+    }
+}
+
+/// Tries all cases without waiting.
+fn try_once<'a>(cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
+    match look(runtime::enter(), cases, biased) {
+        Found::None(token) => {
+            let first = lock_all(cases);
+            let found = try_all(token, cases, biased, first);
+            if matches!(found, Found::None(_)) {
+                unlock_but(first, None);
+            }
+            found
+        }
+        found => found,
+    }
+}
+
+/// Tries one of the cases that look ready.
+fn look<'a>(token: Token, cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
+    let Some(index) = pick(cases, biased, Case::looks_ready) else {
+        return Found::None(token);
+    };
+    let case = &mut *cases[index];
+    let Some(core) = case.core else {
+        return Found::None(token);
+    };
+    let mut state = core.state.lock();
+    // SAFETY: under its lock.
+    match unsafe { case.attempt(&mut state) } {
+        Tried::Blocked => {
+            core.mirror(&state);
+            Found::None(token)
+        }
+        tried => case.conclude(tried, index, token, core, state),
+    }
+}
+
+/// Tries the cases that are ready, under all locks. They stay locked if none can be done.
+fn try_all<'a>(
+    token: Token,
+    cases: &mut [&mut Case<'a>],
+    biased: bool,
+    first: *const Case<'a>,
+) -> Found<'a> {
+    loop {
+        // SAFETY: all locks are held.
+        let Some(index) = pick(cases, biased, |case| unsafe { case.is_ready() }) else {
+            return Found::None(token);
+        };
+        let case = &mut *cases[index];
+        let Some(core) = case.core else {
+            return Found::None(token);
+        };
+        // SAFETY: all locks are held; a case that was tried in vain is not ready any more.
+        let tried = unsafe { case.attempt(core.state.held()) };
+        if !matches!(tried, Tried::Blocked) {
+            unlock_but(first, Some(core));
+            // SAFETY: this one is held still.
+            let state = unsafe { core.state.adopt() };
+            return case.conclude(tried, index, token, core, state);
+        }
+    }
+}
+
+/// Picks one of the cases of which `is_ready` holds: the first, or any with equal chances.
+#[inline]
+fn pick<'a>(
+    cases: &[&mut Case<'a>],
+    biased: bool,
+    is_ready: impl Fn(&Case<'a>) -> bool,
+) -> Option<usize> {
+    let mut ready = cases.iter().enumerate().filter(|(_, case)| is_ready(case));
+    let (first, _) = ready.next()?;
+    if biased {
+        return Some(first);
+    }
+    let others = ready.count();
+    if others == 0 {
+        return Some(first);
+    }
+    let skipped = runtime::random() as usize % (others + 1);
+    let mut ready = cases.iter().enumerate().filter(|(_, case)| is_ready(case));
+    // Without the locks one may have ceased to be ready.
+    ready.nth(skipped).map(|(index, _)| index).or(Some(first))
+}
+
+impl<'a> Case<'a> {
+    /// Ends the tries with this case, whose channel is locked.
+    fn conclude(
+        &mut self,
+        tried: Tried,
+        index: usize,
+        token: Token,
+        core: &'a Core,
+        state: Guard<'a, State>,
+    ) -> Found<'a> {
+        let wake = match tried {
+            Tried::Late(offer) => {
+                return Found::Late(Late {
+                    token,
+                    index,
+                    offer,
+                    core,
+                    state,
+                });
+            }
+            Tried::Done(wake) => {
+                self.outcome = Outcome::Done;
+                wake
+            }
+            Tried::Held(receiver) => {
+                self.outcome = Outcome::Wanted;
+                self.hold = receiver.map_or(Hold::Room, Hold::Receiver);
+                None
+            }
+            Tried::Closed | Tried::Blocked => {
+                self.outcome = Outcome::Closed;
+                None
+            }
+        };
+        let tasks = core.release(state, &token, wake);
+        finish(token, tasks);
+        Found::Chosen(index)
+    }
+}
+
+/// Queues all cases and parks. All locks are held.
+///
+/// # Safety
+/// As for `begin`; the chain is that of the locks.
+unsafe fn enqueue<'a>(
+    mut token: Token,
+    cases: &mut [&mut Case<'a>],
+    first: *const Case<'a>,
+    deadline: Option<Instant>,
+    wait: &mut MaybeUninit<Wait>,
+    place: Place,
+) -> Begun {
+    let mut is_watched = false;
+    // SAFETY: all locks are held.
+    unsafe {
+        for_each_locked(first, |core| {
+            is_watched |= core.state.held().is_watched();
+        });
+    }
+    let is_early = is_watched || deadline.is_some();
+    let waiter = if is_early {
+        token.early_waiter(deadline.is_none())
+    } else {
+        token.waiter()
+    };
+    let ticket = waiter.claim().open();
+    for (index, case) in cases.iter_mut().enumerate() {
+        let Some(core) = case.core else { continue };
+        let (side, slot) = (case.side, case.slot);
+        let sudog = case.renew(Sudog::contested(waiter, slot, ticket, index as u32));
+        // SAFETY: under its lock; the sudog stays in our caller's frame until it is out of the queue.
+        unsafe { core.state.held().queue(side).push(sudog) };
+    }
+    let mut woken = Woken::default();
+    // SAFETY: all locks are held.
+    unsafe {
+        for_each_locked(first, |core| {
+            let state = core.state.held();
+            core.mirror(state);
+            core.take_watchers(state, &mut woken);
+        });
+    }
+    if !is_early {
+        let wait = wait.write(Wait {
+            token,
+            waiter,
+            kind: WaitKind::Queued(ticket),
+        });
+        let commit = Commit {
+            run: unlock_all,
+            arg: first.cast_mut().cast(),
+        };
+        // SAFETY: the commit releases the locks we hold.
+        return match unsafe { wait.token.begin_park(waiter, place, commit) } {
+            Some(parked) => Begun::Parked(parked),
+            None => Begun::Over(end(wait, cases)),
+        };
+    }
+    // SAFETY: the locks are ours; whoever ends the wait now does so by the latch.
+    unsafe { unlock_all(first.cast_mut().cast()) };
+    let tasks = woken.ready_others(&token);
+    finish(token, tasks);
+    token = runtime::enter_blocking();
+    let wait = wait.write(Wait {
+        token,
+        waiter,
+        kind: WaitKind::Queued(ticket),
+    });
+    // SAFETY: the waiter is this goroutine's.
+    let parked = unsafe {
+        match deadline {
+            None => wait.token.begin_park_early(waiter, place),
+            Some(deadline) => {
+                wait.token.park_early_until(waiter, place, ticket, deadline);
+                None
+            }
+        }
+    };
+    match parked {
+        Some(parked) => Begun::Parked(parked),
+        None => Begun::Over(end(wait, cases)),
+    }
+}
+
+/// Waits for the value of the late offer that a case has claimed.
+///
+/// # Safety
+/// As for `begin`.
+#[cold]
+unsafe fn begin_bound(
+    late: Late<'_>,
+    cases: &mut [&mut Case<'_>],
+    wait: &mut MaybeUninit<Wait>,
+    place: Place,
+) -> Begun {
+    let waiter = late.token.early_waiter(true);
+    let index = late.index;
+    let (token, tasks) = late.bind(cases, waiter);
+    finish(token, tasks);
+    let wait = wait.write(Wait {
+        token: runtime::enter_blocking(),
+        waiter,
+        kind: WaitKind::Bound(index),
+    });
+    // SAFETY: the waiter is this goroutine's.
+    match unsafe { wait.token.begin_park_early(waiter, place) } {
+        Some(parked) => Begun::Parked(parked),
+        None => Begun::Over(end(wait, cases)),
+    }
+}
+
+/// The same for a select that never switches: it has the thread sleep.
+#[cold]
+fn wait_in_place(late: Late<'_>, cases: &mut [&mut Case<'_>]) -> usize {
+    let (waiter, parker) = late.token.begin_sleep();
+    let index = late.index;
+    let (token, tasks) = late.bind(cases, waiter);
+    runtime::sleep_in_place(token, parker, || tasks.wake());
+    if cases[index].settle() { index } else { AGAIN }
+}
+
+impl Late<'_> {
+    /// Has the case wait for the offer's value, readies the offer's owner and leaves the lock.
+    fn bind(mut self, cases: &mut [&mut Case<'_>], waiter: Waiter) -> (Token, Tasks) {
+        let case = &mut *cases[self.index];
+        let slot = case.slot;
+        let sudog = case.renew(Sudog::new(waiter, slot));
+        // SAFETY: the offer was popped for this case; the sudog stays until its wait is over.
+        let owner = unsafe { self.state.bind(self.offer, sudog) };
+        let tasks = self.core.release(self.state, &self.token, Some(owner));
+        (self.token, tasks)
+    }
+}
+
+/// Does what a select does after its wait.
+#[inline(never)]
+fn end(wait: &mut Wait, cases: &mut [&mut Case<'_>]) -> usize {
+    let chosen = match wait.kind {
+        WaitKind::Bound(index) => index,
+        WaitKind::Queued(ticket) => leave_queues(cases, wait.waiter, ticket),
+    };
+    runtime::leave(&mut wait.token);
+    let is_over = cases.get_mut(chosen).is_none_or(|case| case.settle());
+    if is_over { chosen } else { AGAIN }
+}
+
+/// Takes the sudogs of all cases but the winner's out of their queues. The winner, or the number of
+/// cases if it was the deadline.
+fn leave_queues(cases: &mut [&mut Case<'_>], waiter: Waiter, ticket: Ticket) -> usize {
+    let Some(winner) = waiter.claim().winner(ticket) else {
+        crate::sys::fatal!("a select was woken and nobody has ended its wait")
+    };
+    let winner = (winner as usize).min(cases.len());
+    for (index, case) in cases.iter_mut().enumerate() {
+        let Some(core) = case.core else { continue };
+        if index != winner {
+            let side = case.side;
+            let mut state = core.state.lock();
+            // SAFETY: under its lock; our own sudog, which is in this queue if in any.
+            unsafe { state.queue(side).remove(NonNull::from(&mut case.sudog)) };
+            core.mirror(&state);
+        }
+    }
+    winner
+}

@@ -1,0 +1,190 @@
+//! How an operation on one channel waits.
+//!
+//! ```text
+//!   receiver                               sender
+//!   1. lock; nothing there
+//!   2. sudog with its slot into `receivers`
+//!   3. parks; the commit unlocks  ----->   4. lock; finds the sudog, takes it out
+//!                                          5. writes the value into the slot
+//!   7. runs on, reads the slot    <-----   6. unlock; ready(receiver)
+//! ```
+//!
+//! Who finds somebody watching at step 3, or has claimed a late offer whose owner must be readied,
+//! cannot leave that to the commit: it unlocks, does it, and parks on its latch.
+
+use super::core::{Core, Side, State, Tasks, Woken};
+use crate::runtime::{self, Commit, Outcome, Parked, Place, Sudog, Token};
+use crate::sys::lock::{Guard, Lock};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::time::Instant;
+
+/// What a blocked operation keeps in its caller's frame.
+pub(super) struct Wait {
+    token: Token,
+    sudog: Sudog,
+}
+
+/// How far an operation got without a switch.
+pub(super) enum Begun {
+    Over(Outcome),
+    /// It goes on with the switch.
+    Parked(Parked),
+}
+
+/// What follows [`Begun::Parked`]: the switch, and after it, out of line, the rest. The outcome.
+///
+/// # Safety
+/// `wait` was written by the function that gave us `parked`.
+#[inline(always)]
+pub(super) unsafe fn end_wait(parked: Parked, wait: &mut MaybeUninit<Wait>) -> Outcome {
+    // SAFETY: our caller's promise.
+    let wait = unsafe { wait.assume_init_mut() };
+    parked.switch_park(&mut wait.token);
+    runtime::leave(&mut wait.token);
+    wait.sudog.outcome
+}
+
+/// Closes the bracket and wakes the futures that an operation has ended the wait of.
+#[inline(always)]
+pub(super) fn finish(token: Token, tasks: Tasks) {
+    drop(token);
+    tasks.wake();
+}
+
+impl Core {
+    /// Queues a sudog and parks; a thread returns when its wait is over.
+    ///
+    /// # Safety
+    /// `slot` (null for a late offer) and `wait` stay where they are until the wait is over. Who gets
+    /// `Parked` goes on with [`end_wait`].
+    pub(super) unsafe fn begin_wait(
+        &self,
+        token: Token,
+        mut state: Guard<'_, State>,
+        (side, slot, turn): (Side, *mut (), &mut u64),
+        wait: &mut MaybeUninit<Wait>,
+        place: Place,
+    ) -> Begun {
+        let waiter = token.waiter();
+        let sudog = Sudog::new(waiter, slot);
+        let wait = wait.write(Wait { token, sudog });
+        wait.sudog.turn = *turn;
+        // SAFETY: under the lock; the sudog stays in our caller's frame until it was dequeued, and
+        // only who dequeues it readies us.
+        unsafe { state.queue(side).push(NonNull::from(&mut wait.sudog)) };
+        *turn = wait.sudog.turn;
+        self.mirror(&state);
+        if self.has_due_watchers(&state) {
+            wait.sudog.waiter = wait.token.early_waiter(true);
+            let mut woken = Woken::default();
+            self.take_watchers(&mut state, &mut woken);
+            drop(state);
+            return park_early(wait, |token| woken.ready_others(token), place);
+        }
+        let commit = Commit::unlock(Lock::leave_locked(state));
+        // SAFETY: the commit releases the lock we hold.
+        match unsafe { wait.token.begin_park(waiter, place, commit) } {
+            Some(parked) => Begun::Parked(parked),
+            None => Begun::Over(wait.sudog.outcome),
+        }
+    }
+
+    /// Waits for the value of a late offer that the caller has claimed.
+    ///
+    /// # Safety
+    /// As for `begin_wait`; and `offer` is the popped sudog of a late offer of this channel.
+    #[cold]
+    pub(super) unsafe fn begin_bound(
+        &self,
+        token: Token,
+        mut state: Guard<'_, State>,
+        offer: NonNull<Sudog>,
+        (slot, turn): (*mut (), &mut u64),
+        wait: &mut MaybeUninit<Wait>,
+        place: Place,
+    ) -> Begun {
+        let sudog = Sudog::new(token.early_waiter(true), slot);
+        let wait = wait.write(Wait { token, sudog });
+        wait.sudog.turn = *turn;
+        // SAFETY: our caller's promise.
+        let owner = unsafe { state.bind(offer, NonNull::from(&mut wait.sudog)) };
+        *turn = wait.sudog.turn;
+        let leave = |token: &Token| self.release(state, token, Some(owner));
+        park_early(wait, leave, place)
+    }
+
+    /// The same for an operation that never switches: it has the thread sleep.
+    ///
+    /// # Safety
+    /// As for `begin_bound`.
+    #[cold]
+    pub(super) unsafe fn wait_in_place(
+        &self,
+        token: Token,
+        mut state: Guard<'_, State>,
+        offer: NonNull<Sudog>,
+        (slot, turn): (*mut (), &mut u64),
+    ) -> Outcome {
+        let (waiter, parker) = token.begin_sleep();
+        let mut sudog = Sudog::new(waiter, slot);
+        sudog.turn = *turn;
+        // SAFETY: our caller's promise.
+        let owner = unsafe { state.bind(offer, NonNull::from(&mut sudog)) };
+        *turn = sudog.turn;
+        let tasks = self.release(state, &token, Some(owner));
+        runtime::sleep_in_place(token, parker, || tasks.wake());
+        sudog.outcome
+    }
+
+    /// Waits in the queue, but not past `deadline`: then there is no outcome.
+    ///
+    /// # Safety
+    /// As for `begin_wait`.
+    pub(super) unsafe fn wait_until(
+        &self,
+        mut token: Token,
+        mut state: Guard<'_, State>,
+        (side, slot, turn): (Side, *mut (), &mut u64),
+        place: Place,
+        deadline: Instant,
+    ) -> Option<Outcome> {
+        let waiter = token.early_waiter(false);
+        let ticket = waiter.claim().open();
+        let mut sudog = Sudog::contested(waiter, slot, ticket, 0);
+        sudog.turn = *turn;
+        // SAFETY: under the lock; the sudog stays in this frame until it is out of the queue.
+        unsafe { state.queue(side).push(NonNull::from(&mut sudog)) };
+        *turn = sudog.turn;
+        let tasks = self.release(state, &token, None);
+        finish(token, tasks);
+        token = runtime::enter_blocking();
+        // SAFETY: the waiter is this goroutine's.
+        unsafe { token.park_early_until(waiter, place, ticket, deadline) };
+        if waiter.claim().winner(ticket) == Some(0) {
+            return Some(sudog.outcome);
+        }
+        let mut state = self.state.lock();
+        // SAFETY: under the lock; our own sudog.
+        unsafe { state.queue(side).remove(NonNull::from(&mut sudog)) };
+        let tasks = self.release(state, &token, None);
+        finish(token, tasks);
+        None
+    }
+}
+
+/// Leaves the lock by `leave` and parks, if the wait is not over by then.
+#[cold]
+fn park_early(wait: &mut Wait, leave: impl FnOnce(&Token) -> Tasks, place: Place) -> Begun {
+    let waiter = wait.sudog.waiter;
+    let tasks = leave(&wait.token);
+    // Wakers are called outside the bracket. The latch is the goroutine's, not the bracket's.
+    runtime::leave(&mut wait.token);
+    tasks.wake();
+    wait.token = runtime::enter_blocking();
+    // SAFETY: the waiter is this goroutine's; our caller passes a `Parked` on.
+    match unsafe { wait.token.begin_park_early(waiter, place) } {
+        Some(parked) => Begun::Parked(parked),
+        None => Begun::Over(wait.sudog.outcome),
+    }
+}

@@ -28,9 +28,9 @@ pub struct Case<'a> {
 }
 
 /// Tries the operation under the lock of its channel.
-type Attempt = unsafe fn(*const (), &mut State, *mut ()) -> Tried;
+pub(super) type Attempt = unsafe fn(*const (), &mut State, *mut ()) -> Tried;
 
-unsafe fn attempt_recv<T>(chan: *const (), state: &mut State, slot: *mut ()) -> Tried {
+pub(super) unsafe fn attempt_recv<T>(chan: *const (), state: &mut State, slot: *mut ()) -> Tried {
     // SAFETY: `Case::recv` passes a channel of `T` and its slot.
     unsafe { (*chan.cast::<Chan<T>>()).recv_under(state, slot.cast()) }
 }
@@ -40,7 +40,7 @@ unsafe fn attempt_send<T>(chan: *const (), state: &mut State, slot: *mut ()) -> 
     unsafe { (*chan.cast::<Chan<T>>()).send_under(state, slot.cast()) }
 }
 
-unsafe fn attempt_offer<T>(chan: *const (), state: &mut State, _: *mut ()) -> Tried {
+pub(super) unsafe fn attempt_offer<T>(chan: *const (), state: &mut State, _: *mut ()) -> Tried {
     // SAFETY: `Case::offer` passes a channel of `T`.
     unsafe { (*chan.cast::<Chan<T>>()).core.offer_under(state) }
 }
@@ -60,9 +60,25 @@ impl<'a> Case<'a> {
     }
 
     fn new<T>(chan: Option<&'a Chan<T>>, attempt: Attempt, side: Side) -> Case<'a> {
+        let core = chan.map(|chan| &chan.core);
+        let chan = chan.map_or(ptr::null(), ptr::from_ref).cast();
+        // SAFETY: the functions that call us pass an attempt of the channel's type.
+        unsafe { Case::untyped(core, chan, attempt, side) }
+    }
+
+    /// Makes a case of what is known of a channel without its type.
+    ///
+    /// # Safety
+    /// The attempt is one of the channel's type.
+    pub(super) unsafe fn untyped(
+        core: Option<&'a Core>,
+        chan: *const (),
+        attempt: Attempt,
+        side: Side,
+    ) -> Case<'a> {
         Case {
-            core: chan.map(|chan| &chan.core),
-            chan: chan.map_or(ptr::null(), ptr::from_ref).cast(),
+            core,
+            chan,
             attempt,
             side,
             slot: ptr::null_mut(),

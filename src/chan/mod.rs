@@ -35,6 +35,7 @@
 mod arms;
 mod case;
 mod core;
+mod dynamic;
 mod ends;
 mod error;
 mod future;
@@ -42,10 +43,12 @@ mod iter;
 mod locks;
 mod offer;
 mod raw;
+mod ready;
 mod select;
 mod timed;
 mod wait;
 
+pub use dynamic::{Select, SelectedOperation};
 pub use ends::{Receiver, Sender, bounded, never, unbounded};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
@@ -53,6 +56,7 @@ pub use error::{
 };
 pub use future::{IntoStream, RecvFuture, RecvStream, SendFuture};
 pub use iter::{IntoIter, Iter, TryIter};
+pub use ready::ReadyFuture;
 
 /// For `select!` only.
 #[doc(hidden)]

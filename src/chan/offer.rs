@@ -107,23 +107,34 @@ impl<T> Offer<T> {
 
 impl<T> Drop for Offer<T> {
     fn drop(&mut self) {
-        let chan = &*self.tx.chan;
-        match self.hold.take() {
+        if let Some(hold) = self.hold.take() {
             // SAFETY: the hold is ours, and used once.
-            Some(Hold::Receiver(receiver)) => unsafe {
-                if receiver.as_ref().waiter.is_task() {
-                    let _ = chan.answer_future(receiver, None);
-                } else {
-                    chan.let_go(receiver, Outcome::Withdrawn);
-                }
-            },
-            Some(Hold::Room) => chan.give_room_back(),
-            Some(Hold::Closed) | None => {}
+            unsafe { self.tx.chan.withdraw(hold) };
         }
     }
 }
 
 impl<T> Chan<T> {
+    /// Gives up what a taken offer has.
+    ///
+    /// # Safety
+    /// The hold is the caller's, and not used again.
+    pub(super) unsafe fn withdraw(&self, hold: Hold) {
+        match hold {
+            // SAFETY: our caller's promise.
+            Hold::Receiver(receiver) => unsafe {
+                if receiver.as_ref().waiter.is_task() {
+                    // The slot of a future that is gone was freed, and there is no value.
+                    let _ = self.answer_future(receiver, None);
+                } else {
+                    self.let_go(receiver, Outcome::Withdrawn);
+                }
+            },
+            Hold::Room => self.give_room_back(),
+            Hold::Closed => {}
+        }
+    }
+
     /// Lets go of a receiver that an offer holds.
     ///
     /// # Safety

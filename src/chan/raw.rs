@@ -164,6 +164,30 @@ impl<T> Chan<T> {
         Tried::Done(Some(waiter))
     }
 
+    /// Puts a received value back to where it was: in front of all others.
+    pub(super) fn put_back(&self, value: T) {
+        let token = runtime::enter();
+        let mut state = self.core.state.lock();
+        state.len += 1;
+        self.buffer(&mut state).push_front(value);
+        // SAFETY: we hold the lock of the queue.
+        let receiver = unsafe { state.receivers.pop() };
+        let wake = receiver.and_then(|mut receiver| {
+            state.len -= 1;
+            let value = self.buffer(&mut state).pop_front()?;
+            // SAFETY: popped: the sudog is ours until its waiter is readied; its slot is the place
+            // for a `T`.
+            unsafe {
+                let receiver = receiver.as_mut();
+                receiver.slot.cast::<T>().write(value);
+                receiver.outcome = Outcome::Done;
+                Some(receiver.waiter)
+            }
+        });
+        let tasks = self.core.release(state, &token, wake);
+        finish(token, tasks);
+    }
+
     fn give_memory_back(&self, state: &mut State) {
         let buffer = self.buffer(state);
         if buffer.is_empty() && buffer.capacity() > KEPT_CAPACITY && size_of::<T>() > 0 {

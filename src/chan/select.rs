@@ -103,19 +103,20 @@ pub fn wait_timeout<const BIASED: bool>(cases: &mut [&mut Case<'_>], limit: Dura
     let Some(deadline) = Instant::now().checked_add(limit) else {
         return wait::<BIASED>(cases);
     };
-    wait_until(cases, BIASED, deadline, Location::caller())
+    wait_at(cases, BIASED, Some(deadline), Location::caller())
 }
 
-pub(super) fn wait_until(
+/// Waits with all that can be said.
+pub(super) fn wait_at(
     cases: &mut [&mut Case<'_>],
     biased: bool,
-    deadline: Instant,
+    deadline: Option<Instant>,
     at: &'static Location<'static>,
 ) -> usize {
     let mut wait = MaybeUninit::uninit();
     loop {
         // SAFETY: the cases and the wait stay where they are.
-        let chosen = match unsafe { begin(cases, biased, Some(deadline), &mut wait, at) } {
+        let chosen = match unsafe { begin(cases, biased, deadline, &mut wait, at) } {
             Begun::Over(chosen) => chosen,
             Begun::Parked(parked) => {
                 // SAFETY: it has begun.

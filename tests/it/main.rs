@@ -16,6 +16,7 @@ mod chan_close;
 mod chan_drop;
 mod chan_errors;
 mod chan_golang;
+mod chan_select;
 mod chan_threads;
 mod idle;
 #[cfg(feature = "macros")]

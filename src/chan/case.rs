@@ -7,6 +7,7 @@ use super::raw::{Chan, Tried};
 use crate::runtime::{Outcome, Sudog};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::time::Instant;
 
 /// One case, whatever it carries.
 #[doc(hidden)]
@@ -88,6 +89,12 @@ impl<'a> Case<'a> {
             hold: Hold::Closed,
             _borrows: PhantomData,
         }
+    }
+
+    /// When its channel will have a value, if that is known.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let core = self.core.filter(|_| self.side == Side::Recv)?;
+        core.due()
     }
 
     pub(super) fn looks_ready(&self) -> bool {

@@ -8,10 +8,12 @@
 //! 3. Watchers only want to know that an operation could succeed; they are told, and look for
 //!    themselves. All of them are told each time, so one who does not come keeps nobody waiting.
 
+use super::clock::Clock;
 use crate::runtime::{Kind, Outcome, Sudog, Task, Token, WaitQ, Waiter};
 use crate::sys::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use std::ptr::NonNull;
+use std::time::Instant;
 
 /// Where a channel comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +22,8 @@ pub(super) enum Flavor {
     Ordinary,
     /// Never has a value and cannot be closed.
     Never,
+    /// Has values when they are due, and cannot be closed.
+    Timer,
 }
 
 /// In this order what an operation needs is together.
@@ -33,6 +37,7 @@ pub(super) struct Core {
     ready: AtomicU8,
     is_closed: AtomicBool,
     pub(super) flavor: Flavor,
+    pub(super) clock: Option<Box<Clock>>,
     /// How many ends there are.
     pub(super) sender_count: AtomicUsize,
     pub(super) receiver_count: AtomicUsize,
@@ -89,6 +94,7 @@ impl Core {
             ready: AtomicU8::new(if capacity > 0 { Side::Send.bit() } else { 0 }),
             is_closed: AtomicBool::new(false),
             flavor,
+            clock: None,
             sender_count: AtomicUsize::new(1),
             receiver_count: AtomicUsize::new(1),
         }
@@ -100,7 +106,13 @@ impl Core {
 
     /// How many values are buffered; out of date when you read it.
     pub(super) fn len(&self) -> usize {
-        self.len.load(Ordering::Acquire)
+        let is_due = self.clock.as_ref().is_some_and(|clock| clock.is_due());
+        self.len.load(Ordering::Acquire).max(usize::from(is_due))
+    }
+
+    /// When there will be a value, on a channel of time.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.clock.as_ref()?.due()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -111,6 +123,7 @@ impl Core {
     #[inline]
     pub(super) fn looks_ready(&self, side: Side) -> bool {
         self.ready.load(Ordering::Acquire) & side.bit() != 0
+            || self.clock.as_ref().is_some_and(|clock| clock.is_due())
     }
 
     /// The same by one who holds the lock. A queue may hold waiters whose wait is over, so this may
@@ -119,7 +132,11 @@ impl Core {
     pub(super) fn is_ready(&self, state: &State, side: Side) -> bool {
         let can = match side {
             Side::Send => self.has_room(state) | !state.receivers.is_empty(),
-            Side::Recv => (state.len > 0) | !state.senders.is_empty(),
+            Side::Recv => {
+                (state.len > 0)
+                    | !state.senders.is_empty()
+                    | self.clock.as_ref().is_some_and(|clock| clock.is_due())
+            }
         };
         can | self.is_closed_under(state)
     }

@@ -58,6 +58,13 @@ pub(super) struct Operation<'a> {
     vtable: &'static Vtable,
 }
 
+impl Operation<'_> {
+    /// When its channel will have a value, if that is known.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (self.side == Side::Recv).then(|| self.core.due())?
+    }
+}
+
 // SAFETY: it names a channel that is borrowed for `'a`, and is used under its lock. A value it moves is
 // only ever dropped by an end of the channel.
 unsafe impl Send for Operation<'_> {}

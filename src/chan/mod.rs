@@ -34,6 +34,7 @@
 
 mod arms;
 mod case;
+mod clock;
 mod core;
 mod dynamic;
 mod ends;
@@ -48,6 +49,7 @@ mod select;
 mod timed;
 mod wait;
 
+pub use clock::{after, at, tick};
 pub use dynamic::{Select, SelectedOperation};
 pub use ends::{Receiver, Sender, bounded, never, unbounded};
 pub use error::{

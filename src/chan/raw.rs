@@ -119,6 +119,9 @@ impl<T> Chan<T> {
     /// The slot is the place for a `T`. It holds one if this is `Done`.
     #[inline]
     pub(super) unsafe fn recv_under(&self, state: &mut State, slot: *mut T) -> Tried {
+        if let Some(clock) = &self.core.clock {
+            clock.deliver(&self.core, state);
+        }
         let first = self.buffer(state).pop_front();
         let had_first = first.is_some();
         if let Some(value) = first {
@@ -382,14 +385,22 @@ impl<T> Chan<T> {
             _ => {
                 let (how, place) = ((Side::Recv, slot.cast(), turn), self.receives(at));
                 // SAFETY: our caller's promise.
-                unsafe { self.core.begin_wait(token, state, how, wait, place) }
+                unsafe {
+                    match self.core.due() {
+                        None => self.core.begin_wait(token, state, how, wait, place),
+                        Some(due) => {
+                            let outcome = self.core.wait_until(token, state, how, place, due);
+                            Begun::Over(outcome.unwrap_or(Outcome::Withdrawn))
+                        }
+                    }
+                }
             }
         }
     }
 
     pub(super) fn receives(&self, at: &'static Location<'static>) -> Place {
         let reason = match self.core.flavor {
-            Flavor::Ordinary => WaitReason::ChanReceive,
+            Flavor::Ordinary | Flavor::Timer => WaitReason::ChanReceive,
             Flavor::Never => WaitReason::ChanReceiveNever,
         };
         Place { reason, at }

@@ -46,7 +46,8 @@ pub(super) fn wait(
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return None;
         }
-        wait_once(select, deadline, place);
+        let due = select.operations.iter().filter_map(Operation::due).min();
+        wait_once(select, deadline.into_iter().chain(due).min(), place);
     }
 }
 
@@ -165,6 +166,10 @@ impl Future for ReadyFuture<'_, '_> {
             let sudog = || Sudog::new(Waiter::task(task), std::ptr::null_mut());
             let watch = this.watch.insert(Watch::new(this.select, sudog));
             if !watch.begin() {
+                let due = this.select.operations.iter().filter_map(Operation::due);
+                if let Some(due) = due.min() {
+                    runtime::wake_at(task, due);
+                }
                 return Poll::Pending;
             }
             this.stop_watching();

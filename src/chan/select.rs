@@ -86,7 +86,7 @@ pub fn wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
             Begun::Parked(parked) => {
                 // SAFETY: it has begun.
                 let wait = unsafe { wait.assume_init_mut() };
-                parked.switch_park(wait.token());
+                parked.switch_park(&mut wait.token);
                 end(wait, cases)
             }
         };
@@ -121,7 +121,7 @@ pub(super) fn wait_at(
             Begun::Parked(parked) => {
                 // SAFETY: it has begun.
                 let wait = unsafe { wait.assume_init_mut() };
-                parked.switch_park(wait.token());
+                parked.switch_park(&mut wait.token);
                 end(wait, cases)
             }
         };
@@ -153,13 +153,6 @@ pub fn try_wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
 pub fn forever() -> ! {
     loop {
         wait::<true>(&mut []);
-    }
-}
-
-impl Wait {
-    #[inline(always)]
-    fn token(&mut self) -> &mut Token {
-        &mut self.token
     }
 }
 
@@ -353,9 +346,11 @@ unsafe fn enqueue<'a>(
             is_watched |= core.state.held().is_watched();
         });
     }
-    let is_early = is_watched || deadline.is_some();
+    let due = cases.iter().filter_map(|case| case.due()).min();
+    let limit = deadline.into_iter().chain(due).min();
+    let is_early = is_watched || limit.is_some();
     let waiter = if is_early {
-        token.early_waiter(deadline.is_none())
+        token.early_waiter(limit.is_none())
     } else {
         token.waiter()
     };
@@ -404,18 +399,21 @@ unsafe fn enqueue<'a>(
     });
     // SAFETY: the waiter is this goroutine's.
     let parked = unsafe {
-        match deadline {
+        match limit {
             None => wait.token.begin_park_early(waiter, place),
-            Some(deadline) => {
-                wait.token.park_early_until(waiter, place, ticket, deadline);
+            Some(limit) => {
+                wait.token.park_early_until(waiter, place, ticket, limit);
                 None
             }
         }
     };
-    match parked {
-        Some(parked) => Begun::Parked(parked),
-        None => Begun::Over(end(wait, cases)),
-    }
+    let Some(parked) = parked else {
+        let chosen = end(wait, cases);
+        // Whichever instant has come, the next try tells.
+        let is_over = chosen < cases.len() || limit == deadline;
+        return Begun::Over(if is_over { chosen } else { AGAIN });
+    };
+    Begun::Parked(parked)
 }
 
 /// Waits for the value of the late offer that a case has claimed.

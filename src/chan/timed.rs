@@ -116,8 +116,11 @@ impl<T> Chan<T> {
             }
             _ => {
                 let (how, place) = ((Side::Recv, slot.cast(), turn), self.receives(at));
+                let limit = self.core.due().map_or(deadline, |due| due.min(deadline));
                 // SAFETY: our caller's slot.
-                unsafe { self.core.wait_until(token, state, how, place, deadline) }
+                let outcome = unsafe { self.core.wait_until(token, state, how, place, limit) };
+                // Whichever instant has come, the next try tells.
+                Some(outcome.unwrap_or(Outcome::Withdrawn))
             }
         }
     }

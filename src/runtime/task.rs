@@ -6,12 +6,15 @@
 //! 2. Wakers are the user's code: they are called and dropped outside locks and brackets, and one that
 //!    panics is reported by the panic hook and stops nobody.
 
+use super::claim::Claim;
 use crate::sys::lock::Lock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 #[repr(align(8))]
 pub(crate) struct Task {
+    /// For a wake at some instant, which must not come when another future has the task.
+    pub(crate) claim: Claim,
     waker: Lock<Option<Waker>>,
 }
 
@@ -23,6 +26,7 @@ impl Task {
         let free = FREE.lock().pop();
         free.unwrap_or_else(|| {
             Box::leak(Box::new(Task {
+                claim: Claim::new(),
                 waker: Lock::new(None),
             }))
         })
@@ -31,6 +35,7 @@ impl Task {
     /// Gives it back when its future ends.
     pub(crate) fn give_back(&'static self) {
         let old = self.waker.lock().take();
+        self.claim.open();
         FREE.lock().push(self);
         drop_quietly(old);
     }

@@ -88,12 +88,12 @@ impl Waiter {
         }
     }
 
-    /// The word that says who ends this wait. A future's wait is ended by whoever comes.
+    /// The word that says who ends this wait.
     pub(crate) fn claim(self) -> &'static Claim {
         match self.kind() {
             Kind::Goroutine(g) | Kind::Early(g) => g.claim_ref(),
             Kind::Thread(parker) => &parker.claim,
-            Kind::Task(_) => crate::sys::fatal!("a future's wait was to be claimed"),
+            Kind::Task(task) => &task.claim,
         }
     }
 }

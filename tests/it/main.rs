@@ -18,6 +18,7 @@ mod chan_errors;
 mod chan_golang;
 mod chan_select;
 mod chan_threads;
+mod chan_time;
 mod idle;
 #[cfg(feature = "macros")]
 mod macros;

@@ -17,10 +17,11 @@ pub use recv::RecvFuture;
 pub use send::SendFuture;
 pub use stream::{IntoStream, RecvStream};
 
-use crate::runtime::{Sudog, Task, Waiter};
+use crate::runtime::{self, Sudog, Task, Waiter};
 use std::marker::PhantomPinned;
 use std::ptr::NonNull;
 use std::task::Context;
+use std::time::Instant;
 
 /// The place of a future in a queue.
 pub(super) struct Place {
@@ -43,6 +44,13 @@ impl Place {
         let task = *self.task.get_or_insert_with(Task::take);
         task.set(cx.waker());
         Waiter::task(task)
+    }
+
+    /// Has the future woken at an instant too, if there is one.
+    fn wake_at(&self, when: Option<Instant>) {
+        if let Some((task, when)) = self.task.zip(when) {
+            runtime::wake_at(task, when);
+        }
     }
 
     /// Makes the sudog of another wait.

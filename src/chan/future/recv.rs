@@ -78,6 +78,9 @@ impl<T> Receiving<T> {
                 // SAFETY: under the lock; we are pinned, and our drop takes the sudog out.
                 unsafe { state.watchers(Side::Recv).push(sudog) };
                 chan.core.mirror(&state);
+                drop(state);
+                drop(token);
+                self.place.wake_at(chan.core.due());
                 Poll::Pending
             }
         }

@@ -24,7 +24,6 @@ use crate::runtime::pword::Reentry;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
 use crate::sys::atomic::{AtomicU32, Ordering};
-use crate::sys::os;
 use std::time::Instant;
 use std::{mem, ptr};
 
@@ -297,9 +296,7 @@ impl Token {
     ) {
         match waiter.kind() {
             Kind::Goroutine(_) | Kind::Early(_) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let left = left.as_nanos().min(u128::from(u64::MAX)) as u64;
-                let when = os::nanotime().saturating_add(left);
+                let when = timing::monotonic(deadline);
                 let timed = Timed {
                     commit,
                     when,

@@ -12,12 +12,14 @@
 use super::park;
 use super::sched;
 use crate::runtime::claim::Ticket;
-use crate::runtime::waiter::Waiter;
+use crate::runtime::task::Task;
+use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::lock::Lock;
 use crate::sys::os;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Instant;
 
 /// The case number under which a deadline claims a wait; no queue uses it.
 pub(crate) const DEADLINE: u32 = u32::MAX - 1;
@@ -58,6 +60,23 @@ impl Ord for Entry {
     fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
         self.when.cmp(&other.when)
     }
+}
+
+/// Wakes a future at `when`, unless its task's claim has moved on by then. Starts the runtime.
+pub(crate) fn wake_at(task: &'static Task, when: Instant) {
+    let sched = sched();
+    sched.settings();
+    let ticket = task.claim.open();
+    sched
+        .timers
+        .arm(monotonic(when), Waiter::task(task), ticket);
+}
+
+/// An instant as the time that `os::nanotime` will tell.
+pub(crate) fn monotonic(when: Instant) -> u64 {
+    let left = when.saturating_duration_since(Instant::now());
+    let left = left.as_nanos().min(u128::from(u64::MAX)) as u64;
+    os::nanotime().saturating_add(left)
 }
 
 impl Timers {
@@ -124,7 +143,10 @@ impl Timers {
         let mut fired = false;
         while let Some(entry) = self.pop_due(now) {
             if entry.waiter.claim().take(entry.ticket, DEADLINE) {
-                park::enter().ready(entry.waiter);
+                match entry.waiter.kind() {
+                    Kind::Task(task) => task.wake(),
+                    _ => park::enter().ready(entry.waiter),
+                }
                 fired = true;
             }
         }

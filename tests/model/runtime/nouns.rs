@@ -415,7 +415,9 @@ pub(crate) fn until_the_end(life: impl FnOnce()) {
 
 /// What a future waits on; the models have none.
 #[repr(align(8))]
-pub(crate) struct Task;
+pub(crate) struct Task {
+    pub(crate) claim: Claim,
+}
 
 #[repr(align(8))]
 pub(crate) struct Parker {

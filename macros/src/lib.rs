@@ -14,11 +14,13 @@ mod entry;
 mod go;
 mod keys;
 mod mistakes;
+mod select;
 mod shell;
 
 use proc_macro::TokenStream;
 
 use entry::Entry;
+use select::Choice;
 
 /// Starts a goroutine from a call, a closure, a path or a block; reached as `sudog::go!`.
 ///
@@ -106,4 +108,59 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::expand(Entry::Test, args.into(), item.into()).into()
+}
+
+/// Waits for one of several channel operations, and does it; reached as `sudog::select!`.
+///
+/// The arms are those of crossbeam-channel, and may have guards:
+///
+/// - `recv(channel) -> message => body` receives; `message` is a `Result<T, RecvError>`.
+/// - `send(channel, value) -> result => body` sends; `result` is a `Result<(), SendError<T>>`.
+/// - `default => body` is what happens when no other arm is ready, and `default(duration) => body`
+///   when none is before the time is over.
+///
+/// Among arms that are ready one is chosen at random. `message` and `result` are irrefutable
+/// patterns; `, if condition` behind one takes the arm out where the condition is false. Guards are
+/// evaluated first, then the channels, then the duration, and the value of a `send` only when its
+/// arm has been chosen.
+///
+/// Arms are plain code: `return`, `break`, `continue`, `?` and labels reach the function or loop
+/// around the select, and a body may change or move what a channel expression borrowed. The whole
+/// is an expression. `select! {}` waits for ever and has the type `!`.
+///
+/// # Examples
+///
+/// ```ignore
+/// let answer = select! {
+///     recv(results) -> result => result.ok(),
+///     send(jobs, next_job()) -> sent, if wants_more => {
+///         sent?;
+///         None
+///     }
+///     default(Duration::from_secs(1)) => return Err(Error::TooSlow),
+/// };
+/// ```
+#[proc_macro]
+pub fn select(input: TokenStream) -> TokenStream {
+    select::expand(Choice::Random, input.into()).into()
+}
+
+/// Waits for one of several channel operations, and does the first that is ready; reached as
+/// `sudog::select_biased!`.
+///
+/// The grammar is that of `select!`.
+///
+/// # Examples
+///
+/// ```ignore
+/// loop {
+///     select_biased! {
+///         recv(urgent) -> job => run(job?),
+///         recv(ordinary) -> job => run(job?),
+///     }
+/// }
+/// ```
+#[proc_macro]
+pub fn select_biased(input: TokenStream) -> TokenStream {
+    select::expand(Choice::First, input.into()).into()
 }

@@ -21,6 +21,11 @@ impl Mistakes {
         }
     }
 
+    /// Whether there are none so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Adds what was not understood, and passes on what was.
     pub fn sift<T>(&mut self, outcome: Result<T>) -> Option<T> {
         outcome.map_err(|error| self.add(error)).ok()

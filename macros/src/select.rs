@@ -29,8 +29,14 @@
 
 #![forbid(unsafe_code)]
 
+/// Quotes with names that are ours alone.
+macro_rules! hidden {
+    ($($tokens:tt)*) => { quote::quote_spanned!(proc_macro2::Span::mixed_site()=> $($tokens)*) };
+}
+
 mod arm;
 mod body;
+mod channels;
 mod expansion;
 mod foreign;
 mod operation;

@@ -27,11 +27,6 @@
 //!                                              }
 //! ```
 //!
-//! A channel without a guard is borrowed by a `match`, whose temporaries live until its end, which
-//! is as far as they may go and as far as they have to. A guarded one cannot be, since the `match`
-//! would have to go on in both cases; it is borrowed by a `let`, to which rustc extends at least
-//! the temporary that is borrowed.
-//!
 //! One arm, alone or with `default`, is the plain operation where that is the same (`plain`).
 //!
 //! The `unsafe` of the expansion is ours: rustc does not blame a crate that forbids `unsafe_code`
@@ -52,30 +47,25 @@ use super::value::Timing;
 /// Prints selects.
 pub struct Expansion<'a> {
     /// The path of `sudog`.
-    krate: &'a TokenStream,
+    pub krate: &'a TokenStream,
     choice: Choice,
     /// What was wrong, as rustc will report it.
     errors: Option<TokenStream>,
 }
 
 /// Where names are ours alone.
-fn hidden() -> Span {
+pub fn hidden() -> Span {
     Span::mixed_site()
 }
 
 /// A name of ours, at a place of the user's.
-fn name(text: &str, place: Span) -> Ident {
+pub fn name(text: &str, place: Span) -> Ident {
     Ident::new(text, hidden().located_at(place))
 }
 
 /// A name of ours for something of the arm with this number.
-fn numbered(text: &str, index: usize, place: Span) -> Ident {
+pub fn numbered(text: &str, index: usize, place: Span) -> Ident {
     name(&format!("{text}{index}"), place)
-}
-
-/// Quotes with names that are ours alone.
-macro_rules! hidden {
-    ($($tokens:tt)*) => { quote_spanned!(hidden()=> $($tokens)*) };
 }
 
 impl<'a> Expansion<'a> {
@@ -161,86 +151,6 @@ impl<'a> Expansion<'a> {
             return channels;
         }
         hidden!({ #(#guards)* #channels })
-    }
-
-    /// Prints the borrows of all channels around what is done with them. The last comes first, for
-    /// it is the innermost.
-    fn channels(&self, arms: &[Arm], mut rest: TokenStream) -> TokenStream {
-        let mut end = arms.len();
-        while end > 0 {
-            if arms[end - 1].guard.is_some() {
-                end -= 1;
-                rest = self.guarded_channel(&arms[end], end, &rest);
-                continue;
-            }
-            let is_guarded = |arm: &Arm| arm.guard.is_some();
-            let start = arms[..end]
-                .iter()
-                .rposition(is_guarded)
-                .map_or(0, |i| i + 1);
-            rest = self.plain_channels(&arms[start..end], start, &rest);
-            end = start;
-        }
-        rest
-    }
-
-    /// Prints the borrow of channels without guards, of which the first has this number.
-    fn plain_channels(&self, arms: &[Arm], first: usize, rest: &TokenStream) -> TokenStream {
-        let (mut borrows, mut names, mut types) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, arm) in arms.iter().enumerate() {
-            let channel = numbered("channel", first + i, arm.channel.span());
-            let end = self.end(arm);
-            types.push(hidden!(let #channel: #end = #channel;));
-            borrows.push(self.borrow(&arm.channel));
-            names.push(channel);
-        }
-        match (&borrows[..], &names[..]) {
-            ([borrow], [name]) => hidden!(match #borrow { #name => { #(#types)* #rest } }),
-            _ => hidden!(match (#(#borrows),*) { (#(#names),*) => { #(#types)* #rest } }),
-        }
-    }
-
-    /// Prints the borrow of a channel that has a guard.
-    fn guarded_channel(&self, arm: &Arm, index: usize, rest: &TokenStream) -> TokenStream {
-        let channel = numbered("channel", index, arm.channel.span());
-        let guard = numbered("guard", index, hidden());
-        let (borrow, end) = (self.borrow(&arm.channel), self.end(arm));
-        // Borrowed first and coerced then: an expected type would keep `if c { &a } else { &b }`
-        // from being one.
-        hidden!({
-            let #channel = if #guard {
-                ::core::option::Option::Some(#borrow)
-            } else {
-                ::core::option::Option::None
-            };
-            let #channel = match #channel {
-                ::core::option::Option::Some(#channel) => {
-                    let #channel: #end = #channel;
-                    ::core::option::Option::Some(#channel)
-                }
-                ::core::option::Option::None => ::core::option::Option::None,
-            };
-            #rest
-        })
-    }
-
-    /// Prints `&(channel)`, on the user's own tokens.
-    fn borrow(&self, channel: &Piece) -> TokenStream {
-        let place = channel.span();
-        let mut group = Group::new(Delimiter::Parenthesis, self.operand(channel));
-        group.set_span(hidden().located_at(place));
-        quote_spanned!(hidden().located_at(place)=> &#group)
-    }
-
-    /// Prints the type of reference that an arm wants.
-    fn end(&self, arm: &Arm) -> TokenStream {
-        let krate = self.krate;
-        // On the operation, which is why that type is wanted.
-        let place = hidden().located_at(arm.keyword.span());
-        match arm.operation {
-            Operation::Recv => quote_spanned!(place=> &#krate::chan::Receiver<_>),
-            Operation::Send(..) => quote_spanned!(place=> &#krate::chan::Sender<_>),
-        }
     }
 
     /// Prints the wait, in the middle of all borrows, and the end of the operation it chose.
@@ -424,7 +334,7 @@ impl<'a> Expansion<'a> {
     }
 
     /// Prints a piece, or something in its place.
-    fn operand(&self, piece: &Piece) -> TokenStream {
+    pub fn operand(&self, piece: &Piece) -> TokenStream {
         match piece {
             Piece::Missing => hidden!(broken),
             Piece::Unfinished(..) if self.errors.is_some() => hidden!(broken),

@@ -161,8 +161,8 @@ fn read_pattern(
         // Not the pattern of a struct but a name, and the body without its `=>`.
         Err(_) if input.peek2(token::Brace) => reader.word(input).map(|word| quote!(#word)),
         Err(error) => {
-            let message = format!("{error}: behind `->` stands a pattern, such as a name or `_`");
-            reader.refuse(error.span(), &message);
+            let message = "expected a pattern behind `->`, such as a name or `_`";
+            reader.refuse(error.span(), message);
             reader.skip_head(input);
             None
         }

@@ -58,15 +58,86 @@ pub struct VarArm<'a> {
     case: Case<'a>,
 }
 
-/// Makes the arm of a send of a variable.
+/// A variable that is to be sent.
 ///
-/// # Safety
-/// `value` points at a value that stays there until the select is over. If it was sent it is no longer
-/// the caller's.
-pub unsafe fn var<'a, T>(tx: Option<&'a Sender<T>>, value: *const T) -> VarArm<'a> {
-    let mut case = Case::send(tx);
-    case.slot = value.cast_mut().cast();
-    VarArm { case }
+/// If it is of the channel's type it can be sent from where it is. One that has to be coerced first is
+/// sent late, by [`Coerce`]: the compiler prefers a type's own methods.
+pub struct Variable<'a, T, V> {
+    tx: Option<&'a Sender<T>>,
+    value: *const V,
+}
+
+/// Names the channel and the variable of a send; `None` if its guard is false.
+pub fn variable<'a, T, V>(tx: Option<&'a Sender<T>>, value: *const V) -> Variable<'a, T, V> {
+    Variable { tx, value }
+}
+
+impl<'a, T> Variable<'a, T, T> {
+    /// Makes the arm.
+    ///
+    /// # Safety
+    /// The variable has a value, and keeps it until the select is over. If that was sent it is no
+    /// longer the variable's.
+    pub unsafe fn arm(self) -> VarArm<'a> {
+        let mut case = Case::send(self.tx);
+        case.slot = self.value.cast_mut().cast();
+        VarArm { case }
+    }
+
+    /// Sends the variable's value, blocking.
+    ///
+    /// # Safety
+    /// As for `arm`.
+    #[track_caller]
+    #[inline(always)]
+    pub unsafe fn send(self) -> Sent {
+        // SAFETY: our caller's promise.
+        let send = |tx: &Sender<T>, at| unsafe { tx.chan.send_from(self.value, at) };
+        let at = Location::caller();
+        Sent(self.tx.is_some_and(|tx| send(tx, at)))
+    }
+
+    /// Sends the variable's value, or gives `None` for `default`.
+    ///
+    /// # Safety
+    /// As for `arm`.
+    pub unsafe fn try_send(self) -> Option<Sent> {
+        // SAFETY: our caller's promise.
+        match unsafe { self.tx?.chan.try_send_from(self.value) } {
+            Ok(()) => Some(Sent(true)),
+            Err(Missing::Closed) => Some(Sent(false)),
+            Err(Missing::Empty) => None,
+        }
+    }
+}
+
+/// What a variable is that has to be coerced to the channel's type.
+pub trait Coerce<'a, T: 'a>: Sized {
+    /// Makes the arm.
+    fn arm(self) -> LateArm<'a, T>;
+
+    /// Waits until the value can be sent.
+    #[track_caller]
+    fn send(self) -> Offer<T> {
+        let mut arm = self.arm();
+        super::select::wait::<true>(&mut [arm.case()]);
+        // SAFETY: the only case was chosen.
+        unsafe { arm.finish() }
+    }
+
+    /// Sees whether the value can be sent, or gives `None` for `default`.
+    fn try_send(self) -> Option<Offer<T>> {
+        let mut arm = self.arm();
+        let is_chosen = super::select::try_wait::<true>(&mut [arm.case()]) == 0;
+        // SAFETY: the only case was chosen.
+        is_chosen.then(|| unsafe { arm.finish() })
+    }
+}
+
+impl<'a, T: 'a, V> Coerce<'a, T> for Variable<'a, T, V> {
+    fn arm(self) -> LateArm<'a, T> {
+        late(self.tx)
+    }
 }
 
 impl<'a> VarArm<'a> {
@@ -91,7 +162,7 @@ pub struct Sent(bool);
 
 impl Sent {
     /// Makes the result, given the variable.
-    pub fn with<T>(self, value: T) -> Result<(), SendError<T>> {
+    pub fn send<T>(self, value: T) -> Result<(), SendError<T>> {
         if self.0 {
             mem::forget(value);
             Ok(())
@@ -101,19 +172,18 @@ impl Sent {
     }
 }
 
-/// A send of a value that is there already.
+/// A send of a literal or a constant.
 pub struct ValueArm<'a, T> {
     case: Case<'a>,
+    /// Not dropped if it is not sent: a constant that was not chosen leaves no trace.
     value: ManuallyDrop<T>,
-    is_taken: bool,
 }
 
-/// Makes the arm of a send of a value.
+/// Makes the arm of a send of a literal or a constant.
 pub fn value<'a, T>(tx: Option<&'a Sender<T>>, value: T) -> ValueArm<'a, T> {
     ValueArm {
         case: Case::send(tx),
         value: ManuallyDrop::new(value),
-        is_taken: false,
     }
 }
 
@@ -128,22 +198,11 @@ impl<'a, T> ValueArm<'a, T> {
     ///
     /// # Safety
     /// A select has chosen this case.
-    pub unsafe fn finish(mut self) -> Result<(), SendError<T>> {
-        self.is_taken = true;
+    pub unsafe fn finish(self) -> Result<(), SendError<T>> {
         if self.case.outcome == Outcome::Done {
             return Ok(());
         }
-        // SAFETY: it was not sent, and `is_taken` keeps the drop from it.
-        Err(SendError(unsafe { ManuallyDrop::take(&mut self.value) }))
-    }
-}
-
-impl<T> Drop for ValueArm<'_, T> {
-    fn drop(&mut self) {
-        if !self.is_taken {
-            // SAFETY: nobody has taken the value: the case was not chosen.
-            unsafe { ManuallyDrop::drop(&mut self.value) };
-        }
+        Err(SendError(ManuallyDrop::into_inner(self.value)))
     }
 }
 
@@ -193,35 +252,14 @@ pub fn try_recv<T>(rx: &Receiver<T>) -> Option<Result<T, RecvError>> {
     }
 }
 
-/// Sends a variable's value.
-///
-/// # Safety
-/// As for [`var`].
-#[track_caller]
-#[inline(always)]
-pub unsafe fn send_var<T>(tx: &Sender<T>, value: *const T) -> Sent {
-    // SAFETY: our caller's promise.
-    Sent(unsafe { tx.chan.send_from(value, Location::caller()) })
-}
-
-/// Sends a variable's value, or gives `None` for `default`.
-///
-/// # Safety
-/// As for [`var`].
-pub unsafe fn try_send_var<T>(tx: &Sender<T>, value: *const T) -> Option<Sent> {
-    // SAFETY: our caller's promise.
-    match unsafe { tx.chan.try_send_from(value) } {
-        Ok(()) => Some(Sent(true)),
-        Err(Missing::Closed) => Some(Sent(false)),
-        Err(Missing::Empty) => None,
-    }
-}
-
-/// Sends a value, or gives `None` for `default`.
-pub fn try_send_value<T>(tx: &Sender<T>, value: T) -> Option<Result<(), SendError<T>>> {
+/// Sends a constant, or gives `None` for `default`.
+pub fn try_send<T>(tx: &Sender<T>, value: T) -> Option<Result<(), SendError<T>>> {
     match tx.chan.try_send(value) {
         Ok(()) => Some(Ok(())),
         Err(Unsent::Closed(value)) => Some(Err(SendError(value))),
-        Err(Unsent::Full(_)) => None,
+        Err(Unsent::Full(value)) => {
+            mem::forget(value);
+            None
+        }
     }
 }

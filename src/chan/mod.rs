@@ -60,12 +60,16 @@ pub use future::{IntoStream, RecvFuture, RecvStream, SendFuture};
 pub use iter::{IntoIter, Iter, TryIter};
 pub use ready::ReadyFuture;
 
+#[cfg(feature = "macros")]
+#[doc(no_inline)]
+pub use crate::{select, select_biased};
+
 /// For `select!` only.
 #[doc(hidden)]
 pub mod __select {
     pub use super::arms::{
-        LateArm, RecvArm, Sent, ValueArm, VarArm, late, recv, send_var, try_recv, try_send_value,
-        try_send_var, value, var,
+        Coerce, LateArm, RecvArm, Sent, ValueArm, VarArm, Variable, late, recv, try_recv, try_send,
+        value, variable,
     };
     pub use super::case::Case;
     pub use super::offer::Offer;

@@ -27,6 +27,7 @@ mod preempt;
 mod run;
 mod runtime;
 mod scope;
+mod select_macro;
 mod spawn;
 mod stacks;
 mod stealing;

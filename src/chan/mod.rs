@@ -46,6 +46,8 @@ mod offer;
 mod raw;
 mod ready;
 mod select;
+#[cfg(feature = "macros")]
+mod shell;
 mod timed;
 mod wait;
 
@@ -62,7 +64,7 @@ pub use ready::ReadyFuture;
 
 #[cfg(feature = "macros")]
 #[doc(no_inline)]
-pub use crate::{select, select_biased};
+pub use shell::{select, select_biased};
 
 /// For `select!` only.
 #[doc(hidden)]

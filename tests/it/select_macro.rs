@@ -694,7 +694,7 @@ mod flow {
             unreachable!()
         }
         fn only(rx: &Receiver<i32>) -> i32 {
-            select! { recv(rx) -> n => if let Ok(n) = n { return n } else {} }
+            select! { recv(rx) -> n => if let Ok(n) = n { return n } }
             0
         }
         assert_eq!(first(&filled([1])), Some(1));

@@ -40,6 +40,10 @@ var rows = []row{
 	{"skynet", skynetLeaves, skynet},
 	{"fib", fibForks, fib},
 	{"fork_chain", 1, forkChain},
+	{"select_four", 1, selectFour},
+	{"select_default", 1, selectDefault},
+	{"select_default_two", 1, selectDefaultTwo},
+	{"select_ready", 1, selectReady},
 }
 
 // memoryRow is a program whose peak memory is measured.

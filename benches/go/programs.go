@@ -312,3 +312,95 @@ func parked(goroutines int) {
 	close(release)
 	ended.Wait()
 }
+
+func selectFour(turns int) time.Duration {
+	var ends [4]chan int
+	for number := range ends {
+		ends[number] = make(chan int)
+		out := ends[number]
+		n := share(turns, 4, number)
+		go func() {
+			defer close(out)
+			for range n {
+				out <- 1
+			}
+		}()
+	}
+	a, b, c, d := ends[0], ends[1], ends[2], ends[3]
+	start := time.Now()
+	sum := 0
+	count := func(n int, ok bool, end *chan int) {
+		if ok {
+			sum += n
+		} else {
+			*end = nil
+		}
+	}
+	for sum < turns {
+		select {
+		case n, ok := <-a:
+			count(n, ok, &a)
+		case n, ok := <-b:
+			count(n, ok, &b)
+		case n, ok := <-c:
+			count(n, ok, &c)
+		case n, ok := <-d:
+			count(n, ok, &d)
+		}
+	}
+	return time.Since(start)
+}
+
+func selectDefault(turns int) time.Duration {
+	in := make(chan int)
+	start := time.Now()
+	looks := 0
+	for range turns {
+		select {
+		case <-in:
+			panic("a value")
+		default:
+			looks++
+		}
+	}
+	elapsed := time.Since(start)
+	check(looks == turns)
+	return elapsed
+}
+
+func selectDefaultTwo(turns int) time.Duration {
+	in1, in2 := make(chan int), make(chan int)
+	start := time.Now()
+	looks := 0
+	for range turns {
+		select {
+		case <-in1:
+			panic("a value")
+		case <-in2:
+			panic("a value")
+		default:
+			looks++
+		}
+	}
+	elapsed := time.Since(start)
+	check(looks == turns)
+	return elapsed
+}
+
+func selectReady(turns int) time.Duration {
+	ch1, ch2 := make(chan int, 1), make(chan int, 1)
+	start := time.Now()
+	sum := 0
+	for range turns {
+		ch1 <- 1
+		select {
+		case n := <-ch1:
+			sum += n
+		case <-ch2:
+			panic("a value")
+		}
+	}
+	elapsed := time.Since(start)
+	check(sum == turns)
+	return elapsed
+}

@@ -26,6 +26,7 @@ pub mod command;
 pub mod figures;
 mod goroutines;
 mod memory;
+mod selecting;
 mod switching;
 
 use std::time::Duration;
@@ -226,6 +227,42 @@ pub const ROWS: &[Row] = &[
         turns: 40_000,
         ceiling: 0.4,
         run: goroutines::fork_chain,
+    },
+    Row {
+        name: "select_four",
+        operation: "message, select of 4 receives",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 1_000_000,
+        ceiling: 0.5,
+        run: selecting::four,
+    },
+    Row {
+        name: "select_default",
+        operation: "select of 1 with default, empty",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 50_000_000,
+        ceiling: 1.0,
+        run: selecting::default_empty,
+    },
+    Row {
+        name: "select_default_two",
+        operation: "select of 2 with default, empty",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 9_000_000,
+        ceiling: 1.0,
+        run: selecting::default_empty_two,
+    },
+    Row {
+        name: "select_ready",
+        operation: "select of 2, one ready",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 9_000_000,
+        ceiling: 1.0,
+        run: selecting::one_of_two_ready,
     },
 ];
 

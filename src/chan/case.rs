@@ -19,6 +19,8 @@ pub struct Case<'a> {
     pub(super) side: Side,
     /// Where the value is or goes to; null for a late offer.
     pub(super) slot: *mut (),
+    /// Makes the slot when it is needed.
+    pub(super) make_slot: Option<fn() -> *mut ()>,
     pub(super) sudog: Sudog,
     /// The next case in the order of locks, leaving out those whose lock is had already.
     pub(super) next: *const Case<'a>,
@@ -83,6 +85,7 @@ impl<'a> Case<'a> {
             attempt,
             side,
             slot: ptr::null_mut(),
+            make_slot: None,
             sudog: Sudog::unused(),
             next: ptr::null(),
             outcome: Outcome::Closed,
@@ -97,13 +100,22 @@ impl<'a> Case<'a> {
         core.due()
     }
 
+    pub(super) fn need_slot(&mut self) {
+        if self.slot.is_null()
+            && let Some(make_slot) = self.make_slot
+        {
+            self.slot = make_slot();
+        }
+    }
+
     pub(super) fn looks_ready(&self) -> bool {
         self.core.is_some_and(|core| core.looks_ready(self.side))
     }
 
     /// # Safety
     /// The caller holds the lock, whose state this is.
-    pub(super) unsafe fn attempt(&self, state: &mut State) -> Tried {
+    pub(super) unsafe fn attempt(&mut self, state: &mut State) -> Tried {
+        self.need_slot();
         // SAFETY: the function, the channel and the slot are of one type; and our caller's promise.
         unsafe { (self.attempt)(self.chan, state, self.slot) }
     }

@@ -74,8 +74,8 @@ unsafe impl Sync for Operation<'_> {}
 /// What depends on the type of the values.
 struct Vtable {
     attempt: Attempt,
-    /// A place for a received value.
-    make_slot: fn() -> *mut (),
+    /// A place for a received value; a send needs none.
+    make_slot: Option<fn() -> *mut ()>,
     free_slot: unsafe fn(*mut ()),
     /// Undoes an operation that was chosen.
     undo: unsafe fn(*const (), *mut (), Hold),
@@ -89,7 +89,7 @@ trait Typed {
 impl<T> Typed for T {
     const SEND: Vtable = Vtable {
         attempt: attempt_offer::<T>,
-        make_slot: ptr::null_mut,
+        make_slot: None,
         free_slot: |_| {},
         undo: |chan, _, hold| {
             // SAFETY: the channel of the operation, and the hold it was chosen with.
@@ -98,7 +98,7 @@ impl<T> Typed for T {
     };
     const RECV: Vtable = Vtable {
         attempt: attempt_recv::<T>,
-        make_slot: || Box::into_raw(Box::new(MaybeUninit::<T>::uninit())).cast(),
+        make_slot: Some(|| Box::into_raw(Box::new(MaybeUninit::<T>::uninit())).cast()),
         // SAFETY: a slot of `make_slot`, without a value.
         free_slot: |slot| drop(unsafe { Box::from_raw(slot.cast::<MaybeUninit<T>>()) }),
         undo: |chan, slot, _| {
@@ -114,19 +114,12 @@ struct Slot {
     vtable: &'static Vtable,
 }
 
-impl Slot {
-    fn new(vtable: &'static Vtable) -> Slot {
-        Slot {
-            place: (vtable.make_slot)(),
-            vtable,
-        }
-    }
-}
-
 impl Drop for Slot {
     fn drop(&mut self) {
-        // SAFETY: our own slot; a value in it was moved out, or put back.
-        unsafe { (self.vtable.free_slot)(self.place) };
+        if !self.place.is_null() {
+            // SAFETY: our own slot; a value in it was moved out, or put back.
+            unsafe { (self.vtable.free_slot)(self.place) };
+        }
     }
 }
 
@@ -263,27 +256,34 @@ impl<'a> Select<'a> {
         &mut self,
         wait: impl FnOnce(&mut [&mut Case<'a>], bool) -> usize,
     ) -> Option<SelectedOperation<'a>> {
-        let operations = self.operations.iter();
-        let (mut cases, mut slots): (Vec<Case<'a>>, Vec<Slot>) = operations
-            .map(|op| {
-                let slot = Slot::new(op.vtable);
-                // SAFETY: the channel is borrowed for `'a`, and is of the vtable's type.
-                let mut case =
-                    unsafe { Case::untyped(Some(op.core), op.chan, op.vtable.attempt, op.side) };
-                case.slot = slot.place;
-                (case, slot)
-            })
-            .unzip();
-        let mut chosen: Vec<&mut Case<'a>> = cases.iter_mut().collect();
-        let place = wait(&mut chosen, self.is_biased);
-        let case = cases.get(place)?;
-        Some(SelectedOperation {
-            operation: self.operations[place],
-            slot: slots.swap_remove(place),
-            outcome: case.outcome,
-            hold: case.hold,
-            _ends: PhantomData,
-        })
+        let case_of = |op: &Operation<'a>| {
+            // SAFETY: the channel is borrowed for `'a`, and is of the vtable's type.
+            let mut case =
+                unsafe { Case::untyped(Some(op.core), op.chan, op.vtable.attempt, op.side) };
+            case.make_slot = op.vtable.make_slot;
+            case
+        };
+        let mut cases: Vec<Case<'a>> = self.operations.iter().map(case_of).collect();
+        let mut waiting: Vec<&mut Case<'a>> = cases.iter_mut().collect();
+        let place = wait(&mut waiting, self.is_biased);
+        let mut selected = None;
+        for (index, (case, &operation)) in cases.iter().zip(&self.operations).enumerate() {
+            // Those that are not kept are freed.
+            let slot = Slot {
+                place: case.slot,
+                vtable: operation.vtable,
+            };
+            if index == place {
+                selected = Some(SelectedOperation {
+                    operation,
+                    slot,
+                    outcome: case.outcome,
+                    hold: case.hold,
+                    _ends: PhantomData,
+                });
+            }
+        }
+        selected
     }
 
     /// Returns the index of an operation that can be done now. Never blocks.

@@ -357,6 +357,7 @@ unsafe fn enqueue<'a>(
     let ticket = waiter.claim().open();
     for (index, case) in cases.iter_mut().enumerate() {
         let Some(core) = case.core else { continue };
+        case.need_slot();
         let (side, slot) = (case.side, case.slot);
         let sudog = case.renew(Sudog::contested(waiter, slot, ticket, index as u32));
         // SAFETY: under its lock; the sudog stays in our caller's frame until it is out of the queue.

@@ -36,7 +36,8 @@
 //!
 //! Which calls block:
 //!
-//! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv), and iterating a receiver;
+//! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv) and their forms with a time limit,
+//!   [`select!`] without a plain `default`, and iterating a receiver;
 //! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
@@ -65,6 +66,7 @@ mod sys;
 
 pub mod chan;
 mod go;
+pub mod guide;
 pub mod runtime;
 mod scope;
 pub mod sync;

@@ -19,7 +19,7 @@ const LADDER: &str = "
     runtime
     chan  sync  go
     time
-    context  net  signal  scope
+    context  net  signal  scope  guide
     lib
 ";
 

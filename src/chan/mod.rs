@@ -3,14 +3,17 @@
 //! A channel has a buffer of a fixed size ([`bounded`]), none at all (`bounded(0)`: a rendezvous, where
 //! a send returns when the value was taken), or one without limit ([`unbounded`]). Both ends can be
 //! cloned; every value goes to one receiver. Names, types and errors are those of crossbeam-channel
-//! 0.5, as far as they are here: its `select!`, its operations with a time limit and its timer channels
-//! are still to come, and the errors that belong to them stand ready.
+//! 0.5, see [the guide](crate::guide::from_crossbeam_channel). [`after`], [`at`] and [`tick`] make
+//! receivers to which time itself sends. [`select!`](crate::select) waits for several channels at once.
 //!
 //! **Blocking.** `send` and `recv` block the goroutine, or the thread when called from a plain thread;
-//! one channel may have both at its ends at once. `try_send` and `try_recv` never block.
+//! `send_async` and `recv_async` are futures, on any executor. One channel may have all three at its ends
+//! at once. `try_send` and `try_recv` never block the goroutine; only while a partner, chosen by a
+//! `select!`, is evaluating the very value, `try_recv` has the thread wait for it.
 //!
-//! **Order.** Values arrive in the order in which they were sent. Those who wait are served first
-//! come, first served, and a newcomer does not overtake them.
+//! **Order.** Values arrive in the order in which they were sent. Goroutines and threads that wait are
+//! served first come, first served, and a newcomer does not overtake them. A waiting `recv_async` is
+//! only told that there is something, and may find that another was faster.
 //!
 //! **Closing.** A channel is closed by [`close`](Sender::close) on either end, by the drop of its last
 //! sender, or by the drop of its last receiver. After it sends fail and give their value back, those

@@ -27,6 +27,7 @@ mod preempt;
 mod run;
 mod runtime;
 mod scope;
+#[cfg(feature = "macros")]
 mod select_macro;
 mod spawn;
 mod stacks;

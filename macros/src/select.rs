@@ -20,8 +20,8 @@
 //! 2. The value of a `send` is evaluated in the second half, when its arm has been chosen. A plain
 //!    variable is only pointed at before, and that is the last thing before the wait: nothing of
 //!    the user's runs in between.
-//! 3. Nothing of ours can be named by the user's tokens: bindings have mixed-site hygiene, and the
-//!    one item, for which there is no such thing, an unlikely name.
+//! 3. Nothing of ours can be named by the user's tokens: there are only bindings, and these have
+//!    mixed-site hygiene.
 //! 4. All mistakes are reported at once. What is missing is filled with a value of the type that
 //!    rustc gives to errors, so that it says nothing more, and every token the user wrote stays.
 //! 5. Tokens that do not parse, where nothing else is wrong, are printed as they are: rustc then
@@ -40,6 +40,7 @@ mod channels;
 mod expansion;
 mod foreign;
 mod operation;
+mod outcome;
 mod piece;
 mod reader;
 mod value;

@@ -71,6 +71,11 @@ impl Select {
         (select, mistakes)
     }
 
+    /// How many things may be chosen.
+    pub fn count(&self) -> usize {
+        self.arms.len() + usize::from(self.default.is_some())
+    }
+
     /// Reads one arm and what separates it from the next. Takes at least one token.
     fn read_arm(&mut self, reader: &mut Reader, input: ParseStream<'_>) {
         reader.refuse_attributes(input);

@@ -1,30 +1,28 @@
 //! What a select becomes.
 //!
 //! ```text
-//! select! {                                    {
-//!     recv(rx) -> m, if g => one(m),               enum Chosen<A0, A1> { Arm0(A0), Arm1(A1), Default }
-//!     send(tx, f(x)) -> r => two(r),               let chosen = {
-//!     default(d) => three(),                           let guard0: bool = g;
-//! }                                                    let channel0 = if guard0 { Some(&(rx)) } else { None };
-//!                                                      match &(tx) { channel1 => {
-//!                                                          let duration: Duration = d;
-//!                                                          let mut arm0 = select::recv(channel0);
-//!                                                          let mut arm1 = select::late(Some(channel1));
-//!                                                          match select::wait_timeout::<false>(
-//!                                                              &mut [arm0.case(), arm1.case()], duration,
-//!                                                          ) {
-//!                                                              0 => Chosen::Arm0(unsafe { arm0.finish() }),
-//!                                                              1 => Chosen::Arm1(unsafe { arm1.finish() }),
-//!                                                              _ => Chosen::Default,
-//!                                                          }
-//!                                                      } }
-//!                                                  };
-//!                                                  match chosen {
-//!                                                      Chosen::Arm0(result) => { let m = result; one(m) }
-//!                                                      Chosen::Arm1(offer) => { let r = offer.send(f(x)); two(r) }
-//!                                                      Chosen::Default => three(),
-//!                                                  }
-//!                                              }
+//! select! {                           {
+//!     recv(rx) -> m, if g => one(m),      let chosen = {
+//!     send(tx, f(x)) -> r => two(r),          let guard0: bool = g;
+//!     default(d) => three(),                  let channel0 = if guard0 { Some(&(rx)) } else { None };
+//! }                                           match &(tx) { channel1 => {
+//!                                                 let duration: Duration = d;
+//!                                                 let mut arm0 = select::recv(channel0);
+//!                                                 let mut arm1 = select::late(Some(channel1));
+//!                                                 let cases = &mut [arm0.case(), arm1.case()];
+//!                                                 match select::wait_timeout::<false>(cases, duration) {
+//!                                                     0 => Ok(unsafe { arm0.finish() }),
+//!                                                     1 => Err(Ok(unsafe { arm1.finish() })),
+//!                                                     _ => Err(Err(())),
+//!                                                 }
+//!                                             } }
+//!                                         };
+//!                                         match chosen {
+//!                                             Ok(result) => { let m = result; one(m) }
+//!                                             Err(Ok(result)) => { let r = result.send(f(x)); two(r) }
+//!                                             Err(Err(())) => { three() }
+//!                                         }
+//!                                     }
 //! ```
 //!
 //! One arm, alone or with `default`, is the plain operation where that is the same (`plain`).
@@ -41,6 +39,7 @@ use syn::Expr;
 use super::Choice;
 use super::arm::{Arm, Broken, Operation, Select};
 use super::body::is_block_like;
+use super::outcome::wrap;
 use super::piece::Piece;
 use super::value::Timing;
 
@@ -114,24 +113,22 @@ impl<'a> Expansion<'a> {
 
     /// Prints the general form.
     fn general(&self, select: &Select) -> TokenStream {
-        let arms = &select.arms;
         let chosen = self.first_half(select);
-        let names: Vec<_> = (0..arms.len()).map(|i| format_ident!("A{i}")).collect();
-        let variants: Vec<_> = (0..arms.len()).map(|i| format_ident!("Arm{i}")).collect();
-        let default = select.default.as_ref().map(|_| hidden!(Default));
-        let bodies = arms.iter().zip(&variants).map(|(arm, variant)| {
+        let count = select.count();
+        let bodies = select.arms.iter().enumerate().map(|(i, arm)| {
             let result = name("result", arm.keyword.span());
+            let pattern = wrap(i, count, hidden!(mut #result));
             let body = self.arm_body(arm, &result);
-            hidden!(__SudogChosen::#variant(mut #result) => #body)
+            hidden!(#pattern => #body)
         });
-        let default_body = select.default.as_ref().map(|default| {
+        let default = select.default.as_ref().map(|default| {
+            let pattern = wrap(count - 1, count, hidden!(()));
             let body = self.body(&default.body);
-            hidden!(__SudogChosen::Default => #body)
+            hidden!(#pattern => #body)
         });
         hidden! {
-            enum __SudogChosen<#(#names),*> { #(#variants(#names),)* #default }
             let chosen = #chosen;
-            match chosen { #(#bodies)* #default_body }
+            match chosen { #(#bodies)* #default }
         }
     }
 
@@ -155,7 +152,7 @@ impl<'a> Expansion<'a> {
 
     /// Prints the wait, in the middle of all borrows, and the end of the operation it chose.
     fn choose(&self, select: &Select) -> TokenStream {
-        let count = select.arms.len();
+        let count = select.count();
         let mut cases = Vec::new();
         let mut lets = Vec::new();
         let mut finishes = Vec::new();
@@ -164,18 +161,17 @@ impl<'a> Expansion<'a> {
             let operation = self.operation(arm, i);
             lets.push(hidden!(let mut #variable = #operation;));
             cases.push(hidden!(#variable.case()));
-            let variant = format_ident!("Arm{i}");
-            let index = if i + 1 == count && select.default.is_none() {
+            let index = if i + 1 == count {
                 hidden!(_)
             } else {
                 TokenTree::Literal(Literal::usize_unsuffixed(i)).into()
             };
-            finishes.push(hidden!(
-                #index => __SudogChosen::#variant(unsafe { #variable.finish() }),
-            ));
+            let finished = wrap(i, count, hidden!(unsafe { #variable.finish() }));
+            finishes.push(hidden!(#index => #finished,));
         }
         if select.default.is_some() {
-            finishes.push(hidden!(_ => __SudogChosen::Default,));
+            let nothing = wrap(count - 1, count, hidden!(()));
+            finishes.push(hidden!(_ => #nothing,));
         }
         let (duration, wait) = self.wait(select, &hidden!(&mut [#(#cases),*]));
         hidden!({ #duration #(#lets)* match #wait { #(#finishes)* } })

@@ -293,7 +293,6 @@ mod expansion {
         assert_expands(
             quote!(recv(a) -> m => one, send(b, f(x)) -> r => two),
             quote! {
-                enum __SudogChosen<A0, A1> { Arm0(A0), Arm1(A1), }
                 let chosen = match (&(a), &(b)) { (channel0, channel1) => {
                     let channel0: &krate::chan::Receiver<_> = channel0;
                     let channel1: &krate::chan::Sender<_> = channel1;
@@ -307,14 +306,14 @@ mod expansion {
                         match krate::__private::select::wait::<false>(
                             &mut [arm0.case(), arm1.case()]
                         ) {
-                            0 => __SudogChosen::Arm0(unsafe { arm0.finish() }),
-                            _ => __SudogChosen::Arm1(unsafe { arm1.finish() }),
+                            0 => ::core::result::Result::Ok(unsafe { arm0.finish() }),
+                            _ => ::core::result::Result::Err(unsafe { arm1.finish() }),
                         }
                     }
                 } };
                 match chosen {
-                    __SudogChosen::Arm0(mut result) => { let m = result; one }
-                    __SudogChosen::Arm1(mut result) => { let r = result.send(f(x)); two }
+                    ::core::result::Result::Ok(mut result) => { let m = result; one }
+                    ::core::result::Result::Err(mut result) => { let r = result.send(f(x)); two }
                 }
             },
         );

@@ -10,7 +10,7 @@
 //! | a literal or a constant | [`ValueArm`] | early |
 //! | anything else | [`LateArm`] | once the arm was chosen |
 
-use super::case::Case;
+use super::case::{Case, CaseRef};
 use super::ends::{Receiver, Sender};
 use super::error::{RecvError, SendError};
 use super::offer::{Hold, Offer};
@@ -35,9 +35,9 @@ pub fn recv<'a, T>(rx: Option<&'a Receiver<T>>) -> RecvArm<'a, T> {
 
 impl<'a, T> RecvArm<'a, T> {
     /// Gives the case to select with.
-    pub fn case(&mut self) -> &mut Case<'a> {
+    pub fn case(&mut self) -> CaseRef<'_, 'a> {
         self.case.slot = self.slot.as_mut_ptr().cast();
-        &mut self.case
+        CaseRef(&mut self.case)
     }
 
     /// Takes the result.
@@ -142,8 +142,8 @@ impl<'a, T: 'a, V> Coerce<'a, T> for Variable<'a, T, V> {
 
 impl<'a> VarArm<'a> {
     /// Gives the case to select with.
-    pub fn case(&mut self) -> &mut Case<'a> {
-        &mut self.case
+    pub fn case(&mut self) -> CaseRef<'_, 'a> {
+        CaseRef(&mut self.case)
     }
 
     /// Says whether the value was sent.
@@ -189,9 +189,9 @@ pub fn value<'a, T>(tx: Option<&'a Sender<T>>, value: T) -> ValueArm<'a, T> {
 
 impl<'a, T> ValueArm<'a, T> {
     /// Gives the case to select with.
-    pub fn case(&mut self) -> &mut Case<'a> {
+    pub fn case(&mut self) -> CaseRef<'_, 'a> {
         self.case.slot = (&raw mut self.value).cast();
-        &mut self.case
+        CaseRef(&mut self.case)
     }
 
     /// Takes the result.
@@ -222,24 +222,39 @@ pub fn late<'a, T>(tx: Option<&'a Sender<T>>) -> LateArm<'a, T> {
 
 impl<'a, T> LateArm<'a, T> {
     /// Gives the case to select with.
-    pub fn case(&mut self) -> &mut Case<'a> {
-        &mut self.case
+    pub fn case(&mut self) -> CaseRef<'_, 'a> {
+        CaseRef(&mut self.case)
     }
 
     /// Takes the offer, for the value to be sent with.
     ///
     /// # Safety
     /// A select has chosen this case, and nobody has finished it yet.
-    pub unsafe fn finish(self) -> Offer<T> {
-        let hold = match self.case.outcome {
-            Outcome::Wanted => self.case.hold,
-            _ => Hold::Closed,
-        };
+    pub unsafe fn finish(mut self) -> Offer<T> {
         let Some(tx) = self.tx else {
             unreachable!("an arm whose guard was false is not chosen")
         };
+        let hold = self.take_hold();
         // SAFETY: the hold is what this case was chosen with.
         unsafe { Offer::new(tx.clone(), hold) }
+    }
+
+    fn take_hold(&mut self) -> Hold {
+        match mem::replace(&mut self.case.outcome, Outcome::Closed) {
+            Outcome::Wanted => self.case.hold,
+            _ => Hold::Closed,
+        }
+    }
+}
+
+impl<T> Drop for LateArm<'_, T> {
+    /// Gives the choice up, if it was chosen and another arm's drop has panicked before it was taken.
+    fn drop(&mut self) {
+        let hold = self.take_hold();
+        if let Some(tx) = self.tx {
+            // SAFETY: the hold is what this case was chosen with, and taken once.
+            unsafe { tx.chan.withdraw(hold) };
+        }
     }
 }
 

@@ -48,6 +48,19 @@ pub(super) unsafe fn attempt_offer<T>(chan: *const (), state: &mut State, _: *mu
     unsafe { (*chan.cast::<Chan<T>>()).core.offer_under(state) }
 }
 
+/// A case in use by its arm: nobody can swap the case for that of another type.
+#[doc(hidden)]
+#[repr(transparent)]
+pub struct CaseRef<'s, 'a>(pub(super) &'s mut Case<'a>);
+
+impl<'a> CaseRef<'_, 'a> {
+    /// The cases themselves.
+    pub(super) fn all<'r, 's>(cases: &'r mut [CaseRef<'s, 'a>]) -> &'r mut [&'s mut Case<'a>] {
+        // SAFETY: a `CaseRef` is a reference and nothing else.
+        unsafe { &mut *(ptr::from_mut(cases) as *mut [&'s mut Case<'a>]) }
+    }
+}
+
 impl<'a> Case<'a> {
     pub(super) fn recv<T>(rx: Option<&'a Receiver<T>>) -> Case<'a> {
         Case::new(rx.map(|rx| &*rx.chan), attempt_recv::<T>, Side::Recv)

@@ -9,7 +9,7 @@
 //!    themselves. All of them are told each time, so one who does not come keeps nobody waiting.
 
 use super::clock::Clock;
-use crate::runtime::{Kind, Outcome, Sudog, Task, Token, WaitQ, Waiter};
+use crate::runtime::{self, Kind, Outcome, Sudog, Task, Token, WaitQ, Waiter};
 use crate::sys::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use std::ptr::NonNull;
@@ -191,19 +191,11 @@ impl Core {
 
     #[inline]
     pub(super) fn mirror(&self, state: &State) {
-        self.len.store(state.len, Ordering::Release);
         let bit = |side: Side| u8::from(self.is_ready(state, side)) * side.bit();
-        self.ready
-            .store(bit(Side::Send) | bit(Side::Recv), Ordering::Release);
-    }
-
-    /// Whether somebody watches for what is the case now.
-    #[inline]
-    pub(super) fn has_due_watchers(&self, state: &State) -> bool {
-        state.watch.as_ref().is_some_and(|watch| {
-            let is_due = |queue: &WaitQ, side| !queue.is_empty() && self.is_ready(state, side);
-            is_due(&watch.for_value, Side::Recv) || is_due(&watch.for_room, Side::Send)
-        })
+        let ready = bit(Side::Send) | bit(Side::Recv);
+        // In this order: whoever sees that there is a value, or room, sees that it can be had.
+        self.ready.store(ready, Ordering::Release);
+        self.len.store(state.len, Ordering::Release);
     }
 
     /// Takes out those who watch for what is the case now.
@@ -233,6 +225,9 @@ impl Core {
         if self.is_closed_under(&state) {
             return false;
         }
+        // In this order: whoever sees that it is closed finds that both sides can tell so.
+        self.ready
+            .store(Side::Send.bit() | Side::Recv.bit(), Ordering::Release);
         self.is_closed.store(true, Ordering::Release);
         let mut woken = Woken::default();
         take_all(&mut state.receivers, &mut woken);
@@ -265,14 +260,17 @@ impl State {
     pub(super) unsafe fn bind(
         &mut self,
         mut offer: NonNull<Sudog>,
-        mut receiver: NonNull<Sudog>,
+        receiver: NonNull<Sudog>,
     ) -> Waiter {
         // SAFETY: the offer is ours since it was popped, the receiver is our caller's own.
-        let (offer, receiver) = unsafe { (offer.as_mut(), receiver.as_mut()) };
-        if receiver.turn == 0 {
-            receiver.turn = self.receivers.next_turn();
-        }
-        offer.partner = receiver;
+        let offer = unsafe {
+            let turn = &raw mut (*receiver.as_ptr()).turn;
+            if *turn == 0 {
+                *turn = self.receivers.next_turn();
+            }
+            offer.as_mut()
+        };
+        offer.partner = receiver.as_ptr();
         offer.outcome = Outcome::Wanted;
         offer.waiter
     }
@@ -359,6 +357,21 @@ impl Tasks {
     #[cold]
     fn push(&mut self, task: &'static Task) {
         self.0.get_or_insert_default().push(task);
+    }
+
+    /// Has the futures woken for one who has begun a wait, and must run nothing of the user's before it
+    /// parks: a waker may itself send and receive, and a goroutine has one latch and one claim. So
+    /// another goroutine does it. A thread waits on a parker that it has borrowed for this wait.
+    #[inline]
+    pub(super) fn wake_aside(self, token: &Token) {
+        if self.0.is_none() {
+            return;
+        }
+        if token.goroutine().is_some() {
+            runtime::spawn_task(token, move || self.wake());
+        } else {
+            self.wake();
+        }
     }
 
     #[inline]

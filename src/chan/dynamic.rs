@@ -185,13 +185,7 @@ impl<'a> Select<'a> {
     /// # Errors
     /// [`TrySelectError`] if none can.
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
-        let selected = self.select_by(|cases, biased| {
-            if biased {
-                select::try_wait::<true>(cases)
-            } else {
-                select::try_wait::<false>(cases)
-            }
-        });
+        let selected = self.select_by(select::try_now);
         selected.ok_or(TrySelectError)
     }
 

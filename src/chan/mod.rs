@@ -52,6 +52,7 @@ mod select;
 #[cfg(feature = "macros")]
 mod shell;
 mod timed;
+mod tries;
 mod wait;
 
 pub use clock::{after, at, tick};
@@ -76,7 +77,7 @@ pub mod __select {
         Coerce, LateArm, RecvArm, Sent, ValueArm, VarArm, Variable, late, recv, try_recv, try_send,
         value, variable,
     };
-    pub use super::case::Case;
+    pub use super::case::CaseRef;
     pub use super::offer::Offer;
     pub use super::select::{forever, try_wait, wait, wait_timeout};
 }

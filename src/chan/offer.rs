@@ -82,23 +82,11 @@ impl<T> Offer<T> {
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
         let chan = &*self.tx.chan;
         match self.hold.take() {
-            // SAFETY: the hold is ours; a held receiver's waiter does not change.
-            Some(Hold::Receiver(receiver)) if unsafe { receiver.as_ref() }.waiter.is_task() => {
-                // SAFETY: as above; used once.
-                match unsafe { chan.answer_future(receiver, Some(value)) } {
-                    Err(Some(value)) => chan.send(value, Location::caller()).map_err(SendError),
-                    _ => Ok(()),
-                }
-            }
-            Some(Hold::Receiver(receiver)) => {
-                // SAFETY: the hold is ours, and used once; the slot is the place for a `T` in a
-                // receiver of this channel.
-                unsafe {
-                    receiver.as_ref().slot.cast::<T>().write(value);
-                    chan.let_go(receiver, Outcome::Done);
-                }
-                Ok(())
-            }
+            // SAFETY: the hold is ours, and used once.
+            Some(Hold::Receiver(receiver)) => match unsafe { chan.serve(receiver, value) } {
+                Ok(()) => Ok(()),
+                Err(value) => chan.send(value, Location::caller()).map_err(SendError),
+            },
             Some(Hold::Room) => chan.fill(value).map_err(SendError),
             Some(Hold::Closed) | None => Err(SendError(value)),
         }
@@ -121,32 +109,75 @@ impl<T> Chan<T> {
     /// The hold is the caller's, and not used again.
     pub(super) unsafe fn withdraw(&self, hold: Hold) {
         match hold {
-            // SAFETY: our caller's promise.
+            // SAFETY: our caller's promise. The slot of a future that is gone is freed.
             Hold::Receiver(receiver) => unsafe {
-                if receiver.as_ref().waiter.is_task() {
-                    // The slot of a future that is gone was freed, and there is no value.
-                    let _ = self.answer_future(receiver, None);
-                } else {
-                    self.let_go(receiver, Outcome::Withdrawn);
-                }
+                let _ = self.let_go(receiver, |_| Outcome::Withdrawn);
             },
             Hold::Room => self.give_room_back(),
             Hold::Closed => {}
         }
     }
 
-    /// Lets go of a receiver that an offer holds.
+    /// Gives the value to a receiver that an offer holds; back if that was a future and is gone.
     ///
     /// # Safety
-    /// The receiver is held by the caller's offer. With `Outcome::Done` its slot was written.
-    unsafe fn let_go(&self, mut receiver: NonNull<Sudog>, outcome: Outcome) {
-        // SAFETY: the receiver waits until it was readied (invariant 1).
-        let waiter = unsafe {
-            let receiver = receiver.as_mut();
-            receiver.outcome = outcome;
-            receiver.waiter
+    /// The receiver is held by the caller's offer, and let go by this.
+    unsafe fn serve(&self, receiver: NonNull<Sudog>, value: T) -> Result<(), T> {
+        let mut value = Some(value);
+        // SAFETY: our caller's promise.
+        let is_served = unsafe {
+            self.let_go(receiver, |state| {
+                let Some(mut ours) = value.take() else {
+                    return Outcome::Withdrawn;
+                };
+                // Values that were sent meanwhile came before ours.
+                if state.len > 0 {
+                    let buffer = self.buffer(state);
+                    buffer.push_back(ours);
+                    let Some(first) = buffer.pop_front() else {
+                        return Outcome::Withdrawn;
+                    };
+                    ours = first;
+                }
+                // The slot is the place for a `T` in a receiver of this channel.
+                let slot = (&raw const (*receiver.as_ptr()).slot).read();
+                slot.cast::<T>().write(ours);
+                Outcome::Done
+            })
         };
-        runtime::enter().ready(waiter);
+        match value {
+            Some(value) if !is_served => Err(value),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets go of a receiver that an offer holds, with an outcome; false if it was a future and is gone.
+    ///
+    /// # Safety
+    /// As for `serve`. With `Outcome::Done` its slot was written.
+    unsafe fn let_go(
+        &self,
+        receiver: NonNull<Sudog>,
+        outcome: impl FnOnce(&mut State) -> Outcome,
+    ) -> bool {
+        let token = runtime::enter();
+        let mut state = self.core.state.lock();
+        // SAFETY: the receiver waits until it was readied (invariant 1), or is a future, which goes
+        // under the lock only.
+        unsafe {
+            let waiter = (&raw const (*receiver.as_ptr()).waiter).read();
+            let told = &raw mut (*receiver.as_ptr()).outcome;
+            if told.read() == Outcome::Gone {
+                drop(state);
+                drop(token);
+                self.free_bound(receiver);
+                return false;
+            }
+            told.write(outcome(&mut state));
+            let tasks = self.core.release(state, &token, Some(waiter));
+            finish(token, tasks);
+        }
+        true
     }
 
     /// Puts the value into the place that was kept for it.

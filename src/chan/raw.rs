@@ -414,7 +414,13 @@ impl<T> Chan<T> {
         state.len = 0;
         self.core.mirror(&state);
         drop(state);
-        drop(buffer);
+        // As in crossbeam-channel: if a value panics as it is dropped, those behind it are leaked.
+        // Dropping them on the way out could panic again, which would end the process.
+        let mut buffer = ManuallyDrop::new(buffer);
+        while let Some(value) = buffer.pop_front() {
+            drop(value);
+        }
+        drop(ManuallyDrop::into_inner(buffer));
     }
 }
 

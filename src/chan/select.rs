@@ -11,16 +11,11 @@
 //! A case that met a late offer, see `offer.rs`, is chosen and waits for the value; if the offer is
 //! withdrawn all begins again, with the old places in the queues.
 
-use super::case::Case;
-use super::core::{Core, State, Tasks, Woken};
+use super::case::{Case, CaseRef};
+use super::core::Woken;
 use super::locks::{for_each_locked, lock_all, unlock_all, unlock_but};
-use super::offer::Hold;
-use super::raw::Tried;
-use super::wait::finish;
-use crate::runtime::{
-    self, Commit, Outcome, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter,
-};
-use crate::sys::lock::Guard;
+use super::tries::{Found, Late, look, try_all};
+use crate::runtime::{self, Commit, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -49,24 +44,6 @@ enum Begun {
     Parked(Parked),
 }
 
-/// What the tries came to.
-enum Found<'a> {
-    /// This case is done, and the bracket closed.
-    Chosen(usize),
-    /// This case has claimed a late offer; the lock of its channel is held.
-    Late(Late<'a>),
-    /// None can be done.
-    None(Token),
-}
-
-struct Late<'a> {
-    token: Token,
-    index: usize,
-    offer: NonNull<Sudog>,
-    core: &'a Core,
-    state: Guard<'a, State>,
-}
-
 /// The result of a select that must begin again.
 const AGAIN: usize = usize::MAX;
 
@@ -76,7 +53,8 @@ const AGAIN: usize = usize::MAX;
 #[doc(hidden)]
 #[track_caller]
 #[inline(always)]
-pub fn wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
+pub fn wait<const BIASED: bool>(cases: &mut [CaseRef<'_, '_>]) -> usize {
+    let cases = CaseRef::all(cases);
     let at = Location::caller();
     let mut wait = MaybeUninit::uninit();
     loop {
@@ -99,11 +77,9 @@ pub fn wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
 /// As `wait`, but not past `limit`: then it returns the number of cases.
 #[doc(hidden)]
 #[track_caller]
-pub fn wait_timeout<const BIASED: bool>(cases: &mut [&mut Case<'_>], limit: Duration) -> usize {
-    let Some(deadline) = Instant::now().checked_add(limit) else {
-        return wait::<BIASED>(cases);
-    };
-    wait_at(cases, BIASED, Some(deadline), Location::caller())
+pub fn wait_timeout<const BIASED: bool>(cases: &mut [CaseRef<'_, '_>], limit: Duration) -> usize {
+    let deadline = Instant::now().checked_add(limit);
+    wait_at(CaseRef::all(cases), BIASED, deadline, Location::caller())
 }
 
 /// Waits with all that can be said.
@@ -133,9 +109,13 @@ pub(super) fn wait_at(
 
 /// Does a case that can be done at once and returns its index, or the number of cases if none can.
 #[doc(hidden)]
-pub fn try_wait<const BIASED: bool>(cases: &mut [&mut Case<'_>]) -> usize {
+pub fn try_wait<const BIASED: bool>(cases: &mut [CaseRef<'_, '_>]) -> usize {
+    try_now(CaseRef::all(cases), BIASED)
+}
+
+pub(super) fn try_now(cases: &mut [&mut Case<'_>], biased: bool) -> usize {
     loop {
-        let late = match try_once(cases, BIASED) {
+        let late = match try_once(cases, biased) {
             Found::Chosen(chosen) => return chosen,
             Found::None(_) => return cases.len(),
             Found::Late(late) => late,
@@ -188,7 +168,7 @@ unsafe fn begin(
                 }
                 // SAFETY: our caller's promise; all locks are held.
                 Found::None(token) => unsafe {
-                    return enqueue(token, cases, first, deadline, wait, place);
+                    return enqueue(token, cases, first, (biased, deadline), wait, place);
                 },
                 found => found,
             }
@@ -218,124 +198,15 @@ fn try_once<'a>(cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
     }
 }
 
-/// Tries one of the cases that look ready.
-fn look<'a>(token: Token, cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
-    let Some(index) = pick(cases, biased, Case::looks_ready) else {
-        return Found::None(token);
-    };
-    let case = &mut *cases[index];
-    let Some(core) = case.core else {
-        return Found::None(token);
-    };
-    let mut state = core.state.lock();
-    // SAFETY: under its lock.
-    match unsafe { case.attempt(&mut state) } {
-        Tried::Blocked => {
-            core.mirror(&state);
-            Found::None(token)
-        }
-        tried => case.conclude(tried, index, token, core, state),
-    }
-}
-
-/// Tries the cases that are ready, under all locks. They stay locked if none can be done.
-fn try_all<'a>(
-    token: Token,
-    cases: &mut [&mut Case<'a>],
-    biased: bool,
-    first: *const Case<'a>,
-) -> Found<'a> {
-    loop {
-        // SAFETY: all locks are held.
-        let Some(index) = pick(cases, biased, |case| unsafe { case.is_ready() }) else {
-            return Found::None(token);
-        };
-        let case = &mut *cases[index];
-        let Some(core) = case.core else {
-            return Found::None(token);
-        };
-        // SAFETY: all locks are held; a case that was tried in vain is not ready any more.
-        let tried = unsafe { case.attempt(core.state.held()) };
-        if !matches!(tried, Tried::Blocked) {
-            unlock_but(first, Some(core));
-            // SAFETY: this one is held still.
-            let state = unsafe { core.state.adopt() };
-            return case.conclude(tried, index, token, core, state);
-        }
-    }
-}
-
-/// Picks one of the cases of which `is_ready` holds: the first, or any with equal chances.
-#[inline]
-fn pick<'a>(
-    cases: &[&mut Case<'a>],
-    biased: bool,
-    is_ready: impl Fn(&Case<'a>) -> bool,
-) -> Option<usize> {
-    let mut ready = cases.iter().enumerate().filter(|(_, case)| is_ready(case));
-    let (first, _) = ready.next()?;
-    if biased {
-        return Some(first);
-    }
-    let others = ready.count();
-    if others == 0 {
-        return Some(first);
-    }
-    let skipped = runtime::random() as usize % (others + 1);
-    let mut ready = cases.iter().enumerate().filter(|(_, case)| is_ready(case));
-    // Without the locks one may have ceased to be ready.
-    ready.nth(skipped).map(|(index, _)| index).or(Some(first))
-}
-
-impl<'a> Case<'a> {
-    /// Ends the tries with this case, whose channel is locked.
-    fn conclude(
-        &mut self,
-        tried: Tried,
-        index: usize,
-        token: Token,
-        core: &'a Core,
-        state: Guard<'a, State>,
-    ) -> Found<'a> {
-        let wake = match tried {
-            Tried::Late(offer) => {
-                return Found::Late(Late {
-                    token,
-                    index,
-                    offer,
-                    core,
-                    state,
-                });
-            }
-            Tried::Done(wake) => {
-                self.outcome = Outcome::Done;
-                wake
-            }
-            Tried::Held(receiver) => {
-                self.outcome = Outcome::Wanted;
-                self.hold = receiver.map_or(Hold::Room, Hold::Receiver);
-                None
-            }
-            Tried::Closed | Tried::Blocked => {
-                self.outcome = Outcome::Closed;
-                None
-            }
-        };
-        let tasks = core.release(state, &token, wake);
-        finish(token, tasks);
-        Found::Chosen(index)
-    }
-}
-
 /// Queues all cases and parks. All locks are held.
 ///
 /// # Safety
 /// As for `begin`; the chain is that of the locks.
 unsafe fn enqueue<'a>(
-    mut token: Token,
+    token: Token,
     cases: &mut [&mut Case<'a>],
     first: *const Case<'a>,
-    deadline: Option<Instant>,
+    (is_biased, deadline): (bool, Option<Instant>),
     wait: &mut MaybeUninit<Wait>,
     place: Place,
 ) -> Begun {
@@ -355,7 +226,15 @@ unsafe fn enqueue<'a>(
         token.waiter()
     };
     let ticket = waiter.claim().open();
-    for (index, case) in cases.iter_mut().enumerate() {
+    // From anywhere in the circle: of several cases on one channel the first in the queue is served.
+    let count = cases.len();
+    let start = if is_biased || count < 2 {
+        0
+    } else {
+        runtime::random() as usize % count
+    };
+    for index in (start..count).chain(0..start) {
+        let case = &mut *cases[index];
         let Some(core) = case.core else { continue };
         case.need_slot();
         let (side, slot) = (case.side, case.slot);
@@ -391,8 +270,7 @@ unsafe fn enqueue<'a>(
     // SAFETY: the locks are ours; whoever ends the wait now does so by the latch.
     unsafe { unlock_all(first.cast_mut().cast()) };
     let tasks = woken.ready_others(&token);
-    finish(token, tasks);
-    token = runtime::enter_blocking();
+    tasks.wake_aside(&token);
     let wait = wait.write(Wait {
         token,
         waiter,
@@ -431,9 +309,9 @@ unsafe fn begin_bound(
     let waiter = late.token.early_waiter(true);
     let index = late.index;
     let (token, tasks) = late.bind(cases, waiter);
-    finish(token, tasks);
+    tasks.wake_aside(&token);
     let wait = wait.write(Wait {
-        token: runtime::enter_blocking(),
+        token,
         waiter,
         kind: WaitKind::Bound(index),
     });
@@ -450,21 +328,9 @@ fn wait_in_place(late: Late<'_>, cases: &mut [&mut Case<'_>]) -> usize {
     let (waiter, parker) = late.token.begin_sleep();
     let index = late.index;
     let (token, tasks) = late.bind(cases, waiter);
-    runtime::sleep_in_place(token, parker, || tasks.wake());
+    tasks.wake_aside(&token);
+    runtime::sleep_in_place(token, parker);
     if cases[index].settle() { index } else { AGAIN }
-}
-
-impl Late<'_> {
-    /// Has the case wait for the offer's value, readies the offer's owner and leaves the lock.
-    fn bind(mut self, cases: &mut [&mut Case<'_>], waiter: Waiter) -> (Token, Tasks) {
-        let case = &mut *cases[self.index];
-        let slot = case.slot;
-        let sudog = case.renew(Sudog::new(waiter, slot));
-        // SAFETY: the offer was popped for this case; the sudog stays until its wait is over.
-        let owner = unsafe { self.state.bind(self.offer, sudog) };
-        let tasks = self.core.release(self.state, &self.token, Some(owner));
-        (self.token, tasks)
-    }
 }
 
 /// Does what a select does after its wait.

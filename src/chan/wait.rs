@@ -66,7 +66,12 @@ impl Core {
         wait: &mut MaybeUninit<Wait>,
         place: Place,
     ) -> Begun {
-        let waiter = token.waiter();
+        let is_watched = state.is_watched();
+        let waiter = if is_watched {
+            token.early_waiter(true)
+        } else {
+            token.waiter()
+        };
         let sudog = Sudog::new(waiter, slot);
         let wait = wait.write(Wait { token, sudog });
         wait.sudog.turn = *turn;
@@ -75,8 +80,7 @@ impl Core {
         unsafe { state.queue(side).push(NonNull::from(&mut wait.sudog)) };
         *turn = wait.sudog.turn;
         self.mirror(&state);
-        if self.has_due_watchers(&state) {
-            wait.sudog.waiter = wait.token.early_waiter(true);
+        if is_watched {
             let mut woken = Woken::default();
             self.take_watchers(&mut state, &mut woken);
             drop(state);
@@ -133,7 +137,8 @@ impl Core {
         let owner = unsafe { state.bind(offer, NonNull::from(&mut sudog)) };
         *turn = sudog.turn;
         let tasks = self.release(state, &token, Some(owner));
-        runtime::sleep_in_place(token, parker, || tasks.wake());
+        tasks.wake_aside(&token);
+        runtime::sleep_in_place(token, parker);
         sudog.outcome
     }
 
@@ -157,8 +162,7 @@ impl Core {
         unsafe { state.queue(side).push(NonNull::from(&mut sudog)) };
         *turn = sudog.turn;
         let tasks = self.release(state, &token, None);
-        finish(token, tasks);
-        token = runtime::enter_blocking();
+        tasks.wake_aside(&token);
         // SAFETY: the waiter is this goroutine's.
         unsafe { token.park_early_until(waiter, place, ticket, deadline) };
         if waiter.claim().winner(ticket) == Some(0) {
@@ -178,10 +182,7 @@ impl Core {
 fn park_early(wait: &mut Wait, leave: impl FnOnce(&Token) -> Tasks, place: Place) -> Begun {
     let waiter = wait.sudog.waiter;
     let tasks = leave(&wait.token);
-    // Wakers are called outside the bracket. The latch is the goroutine's, not the bracket's.
-    runtime::leave(&mut wait.token);
-    tasks.wake();
-    wait.token = runtime::enter_blocking();
+    tasks.wake_aside(&wait.token);
     // SAFETY: the waiter is this goroutine's; our caller passes a `Parked` on.
     match unsafe { wait.token.begin_park_early(waiter, place) } {
         Some(parked) => Begun::Parked(parked),

@@ -13,6 +13,7 @@
 
 use super::claim::Ticket;
 use super::waiter::Waiter;
+use std::marker::PhantomPinned;
 use std::mem;
 use std::ptr::{self, NonNull};
 
@@ -31,6 +32,8 @@ pub(crate) struct Sudog {
     pub(crate) turn: u64,
     pub(crate) outcome: Outcome,
     queued: bool,
+    /// Others write it through the queue while its owner holds it: `&mut` does not mean alone.
+    _pinned: PhantomPinned,
 }
 
 /// How a wait in a queue ended.
@@ -62,6 +65,7 @@ impl Sudog {
             turn: 0,
             outcome: Outcome::Closed,
             queued: false,
+            _pinned: PhantomPinned,
         }
     }
 

@@ -7,7 +7,7 @@
 //!    and whoever receives takes the value from where it is pinned.
 //! 3. The one exception to the first: a receiver that claims a late offer (see `offer.rs`) must take
 //!    the value. Its slot is on the heap, and if the future goes before the value comes it says so
-//!    under the lock and leaves the slot to the offer.
+//!    under the lock and leaves the slot to the offer; if the value has come, it goes back to the channel.
 
 mod recv;
 mod send;

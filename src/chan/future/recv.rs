@@ -107,11 +107,11 @@ impl<T> Receiving<T> {
     ///
     /// # Safety
     /// The channel is the one it was polled with.
-    pub(super) unsafe fn leave(&mut self, core: &Core) {
+    pub(super) unsafe fn leave(&mut self, chan: &Chan<T>) {
         if self.place.task.is_none() {
             return;
         }
-        let mut state = core.state.lock();
+        let mut state = chan.core.state.lock();
         // SAFETY: our own sudog, which watches this channel if any.
         unsafe { state.unwatch(Side::Recv, NonNull::from(&mut self.place.sudog)) };
         let Some(mut bound) = self.bound.take() else {
@@ -126,12 +126,12 @@ impl<T> Receiving<T> {
             return;
         }
         drop(state);
-        // SAFETY: told: it is ours alone; and the slot was written if done.
-        unsafe {
-            let mut bound = Box::from_raw(bound.as_ptr());
-            if outcome == Outcome::Done {
-                bound.slot.assume_init_drop();
-            }
+        // SAFETY: told: it is ours alone.
+        let bound = unsafe { Box::from_raw(bound.as_ptr()) };
+        if outcome == Outcome::Done {
+            // Nobody has seen the value: it is for the next receiver.
+            // SAFETY: done: the slot was written.
+            chan.put_back(unsafe { bound.slot.assume_init() });
         }
     }
 }
@@ -142,45 +142,24 @@ impl<T> Bound<T> {
             sudog: Sudog::unused(),
             slot: MaybeUninit::uninit(),
         }));
-        bound.sudog = Sudog::new(waiter, (&raw mut bound.slot).cast());
-        NonNull::from(bound)
+        let bound = NonNull::from(bound);
+        // SAFETY: made above; the sudog's pointer is taken from that to the whole.
+        unsafe {
+            let slot = (&raw mut (*bound.as_ptr()).slot).cast();
+            (*bound.as_ptr()).sudog = Sudog::new(waiter, slot);
+        }
+        bound
     }
 }
 
 impl<T> Chan<T> {
-    /// Tells a future that is bound to a late offer how it ended; `false` if the future is gone. With
-    /// a value that is written into the slot.
+    /// Frees the slot that a future has left to the offer it was bound to.
     ///
     /// # Safety
-    /// The receiver is a future's, held by the caller's offer, and let go by this.
-    pub(in crate::chan) unsafe fn answer_future(
-        &self,
-        receiver: NonNull<Sudog>,
-        value: Option<T>,
-    ) -> Result<(), Option<T>> {
-        let mut bound = receiver.cast::<Bound<T>>();
-        let token = runtime::enter();
-        let state = self.core.state.lock();
-        // SAFETY: it is the future's and ours, under the lock.
-        let receiver = unsafe { bound.as_mut() };
-        if receiver.sudog.outcome == Outcome::Gone {
-            drop(state);
-            drop(token);
-            // SAFETY: the future has left it to us.
-            drop(unsafe { Box::from_raw(bound.as_ptr()) });
-            return Err(value);
-        }
-        let waiter = receiver.sudog.waiter;
-        receiver.sudog.outcome = match value {
-            Some(value) => {
-                receiver.slot.write(value);
-                Outcome::Done
-            }
-            None => Outcome::Withdrawn,
-        };
-        let tasks = self.core.release(state, &token, Some(waiter));
-        finish(token, tasks);
-        Ok(())
+    /// The receiver is a future's, and its outcome is `Gone`.
+    pub(in crate::chan) unsafe fn free_bound(&self, receiver: NonNull<Sudog>) {
+        // SAFETY: the sudog stands first in a `Bound`, which the future has left to us.
+        drop(unsafe { Box::from_raw(receiver.cast::<Bound<T>>().as_ptr()) });
     }
 }
 
@@ -220,7 +199,7 @@ impl<T> FusedFuture for RecvFuture<'_, T> {
 impl<T> Drop for RecvFuture<'_, T> {
     fn drop(&mut self) {
         // SAFETY: the receiver it was polled with.
-        unsafe { self.receiving.leave(&self.rx.chan.core) };
+        unsafe { self.receiving.leave(&self.rx.chan) };
     }
 }
 

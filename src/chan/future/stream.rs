@@ -55,7 +55,7 @@ macro_rules! stream {
                 // SAFETY: the receiver it was polled with.
                 unsafe {
                     let receiving = self.receiving.as_mut().get_unchecked_mut();
-                    receiving.leave(&self.rx.chan.core);
+                    receiving.leave(&self.rx.chan);
                 }
             }
         }

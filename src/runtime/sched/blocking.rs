@@ -46,12 +46,11 @@ fn part_from_p() {
 
 /// Has the thread sleep on its parker until its wait is over, while others have the P.
 ///
-/// For operations that never switch; `then` runs once the bracket is closed. On return the goroutine
-/// may be without a P; it gets one at its next blocking operation.
-pub(crate) fn sleep_in_place(mut token: Token, parker: &'static Parker, then: impl FnOnce()) {
+/// For operations that never switch. On return the goroutine may be without a P; it gets one at its
+/// next blocking operation.
+pub(crate) fn sleep_in_place(mut token: Token, parker: &'static Parker) {
     let Some((m, g)) = token.goroutine() else {
         drop(token);
-        then();
         parker.sleep();
         return parker.end_wait();
     };
@@ -61,7 +60,6 @@ pub(crate) fn sleep_in_place(mut token: Token, parker: &'static Parker, then: im
         token.lend_on_leaving();
     }
     drop(token);
-    then();
     parker.note.sleep();
     parker.end_wait();
     g.blocking_depth.set(depth);

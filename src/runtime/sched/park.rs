@@ -143,7 +143,8 @@ impl Token {
         match self.goroutine() {
             Some((_, g)) => Waiter::early(g),
             None => {
-                let parker = m::parker();
+                // One of its own: before it sleeps the thread may run wakers, which wait themselves.
+                let parker = Parker::borrow();
                 parker.begin_wait(is_for_ever);
                 Waiter::thread(parker)
             }
@@ -271,10 +272,10 @@ impl Token {
         unsafe { self.park_until(waiter, place, Commit::latch(waiter), ticket, deadline) };
     }
 
-    /// Says that this thread is about to sleep on its parker, and as whom; for an operation that must
+    /// Says that this thread is about to sleep on a parker, and as whom; for an operation that must
     /// not switch. See [`sleep_in_place`](super::blocking::sleep_in_place).
     pub(crate) fn begin_sleep(&self) -> (Waiter, &'static Parker) {
-        let parker = m::parker();
+        let parker = Parker::borrow();
         parker.begin_wait(self.goroutine().is_none());
         (Waiter::thread(parker), parker)
     }

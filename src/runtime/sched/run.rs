@@ -62,13 +62,12 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     }
     let stack = match g.stack.get() {
         Some(stack) => stack,
-        None => {
-            let stack = spawn::bind_stack(p, g)?;
-            // It starts in its own code, which counts as outside.
-            m.set_inside(false);
-            stack
-        }
+        None => spawn::bind_stack(p, g)?,
     };
+    if stack.is_unused() {
+        // It starts in its own code, which counts as outside.
+        m.set_inside(false);
+    }
     g.status.set(State::Running);
     g.last_m.set(m.id);
     m.current.set(Some(g));

@@ -22,6 +22,7 @@ use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::lock::Lock;
 use crate::util::magazine::Depot;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Once;
 
@@ -116,6 +117,26 @@ pub(crate) fn spawn(token: &Token, entry: Entry, identity: Identity, stack_class
         }
     }
     token.start(g);
+}
+
+/// Runs a piece of work of ours in a goroutine.
+#[cold]
+pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(token: &Token, work: F) {
+    unsafe fn run<F: FnOnce()>(data: *mut ()) {
+        // SAFETY: the box made below, taken once.
+        let work = unsafe { Box::from_raw(data.cast::<F>()) };
+        work();
+    }
+    let entry = Entry {
+        run: run::<F>,
+        data: Box::into_raw(Box::new(work)).cast(),
+    };
+    let identity = Identity {
+        id: next_id(token, false),
+        name: None,
+        spawned_at: Location::caller(),
+    };
+    spawn(token, entry, identity, sched().settings().stack_class);
 }
 
 fn take_dead(token: &Token) -> GRef {

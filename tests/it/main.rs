@@ -19,6 +19,7 @@ mod chan_golang;
 mod chan_select;
 mod chan_threads;
 mod chan_time;
+mod chan_timeout;
 mod idle;
 #[cfg(feature = "macros")]
 mod macros;

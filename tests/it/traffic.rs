@@ -71,11 +71,23 @@ pub fn exchange(cap: Option<usize>, producers: &[Kind], consumers: &[Kind], each
         .collect();
     drop((tx, rx));
 
-    let mut seen = vec![vec![0; each]; producers.len()];
+    let count = producers.len();
     producers.into_iter().for_each(Hand::join);
-    for consumer in consumers {
-        let mut last = vec![None; seen.len()];
-        for (producer, n) in consumer.join() {
+    assert_all_arrived(count, each, consumers.into_iter().map(Hand::join));
+}
+
+/// Checks what the consumers have received: of each producer all values once, and each consumer has
+/// them in their order.
+#[track_caller]
+pub fn assert_all_arrived(
+    producers: usize,
+    each: usize,
+    received: impl Iterator<Item = Vec<(usize, usize)>>,
+) {
+    let mut seen = vec![vec![0; each]; producers];
+    for values in received {
+        let mut last = vec![None; producers];
+        for (producer, n) in values {
             assert!(
                 last[producer] < Some(n),
                 "{n} of {producer} after {:?}",

@@ -8,18 +8,22 @@
 mod child;
 mod support;
 mod traffic;
+mod worlds;
 
 mod block_on;
 mod blocking;
 mod chan;
+mod chan_async;
 mod chan_close;
 mod chan_drop;
 mod chan_errors;
 mod chan_golang;
 mod chan_select;
+mod chan_mixed;
 mod chan_threads;
 mod chan_time;
 mod chan_timeout;
+mod chan_wakers;
 mod idle;
 #[cfg(feature = "macros")]
 mod macros;

@@ -189,12 +189,15 @@ fn try_send_does_not_meet_a_waiting_future() {
     sender.join().unwrap().unwrap();
 }
 
+/// A way to receive.
+type Take = fn(&Receiver<u32>) -> Option<u32>;
+
 #[test]
 fn any_receive_takes_what_a_future_holds_out() {
     goroutine(|| {
         for cap in [0, 1] {
             let (tx, rx) = bounded(cap);
-            let takes: [fn(&Receiver<u32>) -> Option<u32>; 6] = [
+            let takes: [Take; 6] = [
                 |rx| rx.try_recv().ok(),
                 |rx| rx.recv().ok(),
                 |rx| rx.recv_timeout(LIMIT).ok(),

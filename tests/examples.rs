@@ -85,6 +85,65 @@ fn fan_in_delivers_everything_once_and_each_worker_in_order() {
 }
 
 #[test]
+fn tokio_bridge_prints_the_factors_of_all_numbers_in_their_order() {
+    let output = run(example("tokio_bridge").arg("40"));
+    assert_success(&output);
+    let mut lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert_eq!(lines.pop(), Some("40 numbers factored"));
+    assert_eq!(lines[0], "1000000000000 = 2^12 * 5^12");
+    assert_eq!(lines[1], "1000000000001 = 73 * 137 * 99990001");
+    assert_eq!(lines.len(), 40);
+    for (line, expected) in lines.into_iter().zip(1_000_000_000_000u64..) {
+        let (number, factors) = line.split_once(" = ").expect("a product");
+        let power = |factor: &str| match factor.split_once('^') {
+            Some((base, count)) => number_in(base).pow(number_in(count) as u32),
+            None => number_in(factor),
+        };
+        assert_eq!(number_in(number), expected);
+        assert_eq!(factors.split(" * ").map(power).product::<u64>(), expected);
+    }
+}
+
+#[test]
+fn tokio_bridge_refuses_what_is_no_number() {
+    let output = run(example("tokio_bridge").arg("many"));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stderr), "usage: tokio_bridge [HOW-MANY]\n");
+}
+
+fn number_in(text: &str) -> u64 {
+    text.parse().expect("a number")
+}
+
+#[test]
+fn threads_and_async_counts_the_words_of_each_file() {
+    let tree = Tree::new("words");
+    for n in 0..50 {
+        let name = format!("text{n}");
+        tree.file(name.as_bytes(), "word \n".repeat(n).as_bytes());
+    }
+    let names = (0..50).map(|n| format!("text{n}"));
+    let output = run(example("threads_and_async")
+        .args(names)
+        .arg("none")
+        .current_dir(&tree.root));
+    assert_eq!(output.status.code(), Some(0));
+    let expected = (0..50).map(|n| format!("{n:8} text{n}\n"));
+    let sum = format!("{:8} words in 50 files, 1 not read\n", 50 * 49 / 2);
+    assert_eq!(text(&output.stdout), expected.collect::<String>() + &sum);
+    let complaint = text(&output.stderr);
+    assert!(complaint.starts_with("none: "), "{complaint}");
+}
+
+#[test]
+fn threads_and_async_ends_without_files() {
+    let output = run(&mut example("threads_and_async"));
+    assert_success(&output);
+    let sum = "       0 words in 0 files, 0 not read\n";
+    assert_eq!(text(&output.stdout), sum);
+}
+
+#[test]
 fn digest_prints_what_sha256sum_would() {
     let tree = Tree::new("exact");
     fill_with_odd_names(&tree);

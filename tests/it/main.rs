@@ -19,6 +19,7 @@ mod chan_drop;
 mod chan_errors;
 mod chan_golang;
 mod chan_select;
+mod chan_late;
 mod chan_mixed;
 mod chan_threads;
 mod chan_time;

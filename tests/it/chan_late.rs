@@ -90,7 +90,6 @@ fn an_offer_that_a_dropped_future_has_taken_goes_to_the_next() {
 }
 
 #[test]
-#[ignore = "bug: a future that took a late offer is handed the value, and drops it when it is dropped"]
 fn a_value_made_for_a_future_is_not_lost_with_it() {
     goroutine(|| {
         for kind in KINDS {

@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `sys` | the checker's atomics under std's names, its lock, a futex and a clock; the real `note` |
+//! | `chan` | the real channels |
 //! | `runtime` | the real protocol files, among doubles of G, M, P and the scheduler |
 //! | `deque` | a double of the work-stealing deque, with the orders of the real one |
 //! | `search` | a search through explicit states, for what the checker does not know |
@@ -33,6 +34,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+mod chan;
 mod deque;
 mod runtime;
 mod search;
@@ -49,6 +51,7 @@ mod go {
 #[path = "../../src/sync/waitgroup.rs"]
 mod sync;
 
+mod channel;
 mod claim;
 mod contest;
 mod handover;

@@ -27,7 +27,7 @@ pub(crate) mod g {
     pub(crate) use super::nouns::{G, GList, GRef, Place, WaitReason};
 }
 pub(crate) mod m {
-    pub(crate) use super::nouns::{Handed, M, current, is_unwinding, parker};
+    pub(crate) use super::nouns::{Handed, M, current, is_unwinding, parker, random};
 }
 pub(crate) mod p {
     pub(crate) use super::nouns::P;
@@ -39,7 +39,12 @@ pub(crate) mod parker {
     pub(crate) use super::nouns::Parker;
 }
 
+pub(crate) use claim::Ticket;
 pub(crate) use coro::Commit;
 pub(crate) use g::{Place, WaitReason};
-pub(crate) use sched::park::{enter, enter_blocking};
+pub(crate) use m::random;
+pub(crate) use sched::blocking::sleep_in_place;
+pub(crate) use sched::park::{Parked, Token, enter, enter_blocking, leave};
 pub(crate) use sudog::{Outcome, Sudog, WaitQ};
+pub(crate) use task::Task;
+pub(crate) use waiter::{Kind, Waiter};

@@ -15,7 +15,7 @@ use super::sched::sched;
 use super::status::{State, Status};
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
-use crate::sys::lock::RawLock;
+use crate::sys::lock::{Lock, RawLock};
 use crate::sys::note::Note;
 use loom::cell::Cell;
 use loom::sync::mpsc::{Receiver, Sender, channel};
@@ -25,7 +25,8 @@ use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
-use std::time::Duration;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 /// How many goroutines one of the model counts for.
 pub(crate) const WEIGHT: usize = 64;
@@ -54,6 +55,11 @@ pub(crate) enum WaitReason {
     WaitGroup,
     Scope,
     Join,
+    ChanSend,
+    ChanReceive,
+    ChanReceiveNever,
+    Select,
+    SelectNoCases,
 }
 
 #[derive(Clone, Copy)]
@@ -413,23 +419,66 @@ pub(crate) fn until_the_end(life: impl FnOnce()) {
     }
 }
 
-/// What a future waits on; the models have none.
+/// What a future waits on.
 #[repr(align(8))]
 pub(crate) struct Task {
     pub(crate) claim: Claim,
+    waker: Lock<Option<Waker>>,
+}
+
+impl Task {
+    pub(crate) fn take() -> &'static Task {
+        keep(Task {
+            claim: Claim::new(),
+            waker: Lock::new(None),
+        })
+    }
+
+    pub(crate) fn give_back(&'static self) {
+        drop(self.waker.lock().take());
+    }
+
+    pub(crate) fn set(&self, waker: &Waker) {
+        *self.waker.lock() = Some(waker.clone());
+    }
+
+    pub(crate) fn wake(&self) {
+        let waker = self.waker.lock().take();
+        waker.into_iter().for_each(Waker::wake);
+    }
 }
 
 #[repr(align(8))]
 pub(crate) struct Parker {
     pub(crate) claim: Claim,
-    pub(crate) note: Note,
+    pub(crate) note: ParkerNote,
+}
+
+/// A parker's note, whose sleeps with a limit are the shortest there are: the limit is over at the
+/// first look at the clock.
+pub(crate) struct ParkerNote(Note);
+
+impl ParkerNote {
+    pub(crate) fn sleep_until(&self, limit: Option<Instant>) -> bool {
+        match limit {
+            Some(_) => self.0.sleep_for(Some(Duration::ZERO)),
+            None => self.0.sleep_until(None),
+        }
+    }
+}
+
+impl std::ops::Deref for ParkerNote {
+    type Target = Note;
+    fn deref(&self) -> &Note {
+        &self.0
+    }
 }
 
 impl Parker {
     pub(crate) fn new() -> &'static Parker {
         let parker = keep(Parker {
             claim: Claim::new(),
-            note: fresh_note(),
+            note: ParkerNote(fresh_note()),
         });
         parker.claim.open();
         parker
@@ -479,6 +528,20 @@ pub(crate) fn parker() -> &'static Parker {
         slot.set(Some(parker));
         parker
     })
+}
+
+thread_local! {
+    static RANDOM: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Has every random choice of this thread's models come out as `number` says.
+pub(crate) fn set_random(number: u32) {
+    RANDOM.set(number);
+}
+
+/// The checker wants the same in every run.
+pub(crate) fn random() -> u32 {
+    RANDOM.get()
 }
 
 pub(crate) fn is_unwinding() -> bool {

@@ -112,6 +112,7 @@ macro_rules! atomics {
 
 atomics! {
     AtomicBool: bool;
+    AtomicU8: u8;
     AtomicU32: u32;
     AtomicU64: u64;
     AtomicUsize: usize;
@@ -133,6 +134,7 @@ trait Plain: Copy + PartialEq {
 }
 
 impl Plain for bool {}
+impl Plain for u8 {}
 impl Plain for u32 {}
 impl Plain for usize {}
 impl<T> Plain for *mut T {}

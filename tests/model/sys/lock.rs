@@ -40,6 +40,12 @@ impl RawLock {
         let guard = unsafe { (*self.held.get()).take() };
         assert!(guard.is_some(), "a lock is released that nobody holds");
     }
+
+    fn assert_held(&self) {
+        // SAFETY: all threads of a model take turns on one thread of the system.
+        let held = unsafe { (*self.held.get()).is_some() };
+        assert!(held, "a lock is taken for held that nobody holds");
+    }
 }
 
 pub(crate) struct Lock<T> {
@@ -62,6 +68,26 @@ impl<T> Lock<T> {
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.raw.lock();
+        Guard { lock: self }
+    }
+
+    /// Reaches the value of a lock that is held without a guard.
+    ///
+    /// # Safety
+    /// The caller holds the lock, and has no other reference to the value.
+    #[allow(clippy::mut_from_ref, reason = "the lock makes it exclusive")]
+    pub(crate) unsafe fn held(&self) -> &mut T {
+        self.raw.assert_held();
+        // SAFETY: our caller's promise.
+        unsafe { &mut *self.value.get() }
+    }
+
+    /// Makes the guard of a lock that is held without one.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    pub(crate) unsafe fn adopt(&self) -> Guard<'_, T> {
+        self.raw.assert_held();
         Guard { lock: self }
     }
 

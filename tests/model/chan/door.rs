@@ -1,0 +1,59 @@
+//! Channels and values as the models need them.
+
+use super::ends::{Receiver, Sender, bounded};
+use super::raw::Chan;
+use crate::runtime::nouns::keep;
+use loom::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::sync::Arc;
+
+/// The ends of a channel that lives as long as the run, and is not closed at its end: after a failure
+/// the checker wants to be asked nothing more.
+pub(crate) struct Ends<T> {
+    pub(crate) tx: ManuallyDrop<Sender<T>>,
+    pub(crate) rx: ManuallyDrop<Receiver<T>>,
+}
+
+impl<T> Drop for Ends<T> {
+    fn drop(&mut self) {
+        // SAFETY: the ends are gone for good, and leave their share of the channel to us.
+        let chans: [Arc<Chan<T>>; 2] = unsafe { [ptr::read(&self.tx.chan), ptr::read(&self.rx.chan)] };
+        drop(chans);
+    }
+}
+
+/// Makes a channel whose ends close it when they go.
+pub(crate) fn dropped_channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let (tx, rx) = bounded(capacity);
+    // Each atomic is touched before others see it (sys/atomic.rs, invariant 1).
+    drop((tx.clone(), rx.clone()));
+    assert!(!tx.is_closed() && tx.is_empty() && rx.try_recv().is_err());
+    (tx, rx)
+}
+
+/// Makes a channel for this run of the model.
+pub(crate) fn channel<T: 'static>(capacity: usize) -> &'static Ends<T> {
+    let (tx, rx) = dropped_channel(capacity);
+    keep(Ends {
+        tx: ManuallyDrop::new(tx),
+        rx: ManuallyDrop::new(rx),
+    })
+}
+
+/// A value that the checker watches: who opens it must know of whoever packed it, and does so once.
+#[derive(Clone, Copy)]
+pub(crate) struct Parcel(&'static Cell<u32>);
+
+impl Parcel {
+    /// Packs a number, not 0.
+    pub(crate) fn new(number: u32) -> Parcel {
+        Parcel(keep(Cell::new(number)))
+    }
+
+    pub(crate) fn open(self) -> u32 {
+        let number = self.0.replace(0);
+        assert_ne!(number, 0, "a value was received twice");
+        number
+    }
+}

@@ -5,7 +5,7 @@
 //! ended is a deadlock to the checker.
 
 use crate::chan::broken;
-use crate::chan::door::{Ends, Parcel, channel, dropped_channel};
+use crate::chan::door::{Ends, Parcel, Point, channel, dropped_channel};
 use crate::check;
 use loom::thread;
 use std::time::{Duration, Instant};
@@ -293,9 +293,14 @@ fn a_deadline_and_a_close_end_a_receive_once() {
 #[test]
 fn what_is_known_to_be_sent_is_seen_without_the_lock() {
     check(None, || {
-        let ends = channel(1);
-        let sender = thread::spawn(|| assert!(ends.tx.try_send(Parcel::new(1)).is_ok()));
+        let (ends, known) = (channel(1), Point::new());
+        let sender = thread::spawn(|| {
+            assert!(ends.tx.try_send(Parcel::new(1)).is_ok());
+            known.reach();
+        });
+        let is_known = known.is_reached();
         let early = ends.rx.try_recv().ok();
+        assert!(early.is_some() || !is_known);
         sender.join().unwrap();
         let parcel = early.or_else(|| ends.rx.try_recv().ok());
         assert_eq!(parcel.map(Parcel::open), Some(1));

@@ -59,6 +59,7 @@ mod idle;
 mod note;
 mod park_ready;
 mod runq;
+mod select;
 mod waitgroup;
 
 /// Runs `model` in every order of its threads' accesses, with every value that a read may give;

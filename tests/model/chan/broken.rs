@@ -3,14 +3,16 @@
 //! Each says what it is a copy of, and what is missing.
 
 use super::core::Side;
+use super::door::Parcel;
 use super::ends::{Receiver, Sender};
 use super::raw::{Tried, sends};
 use super::wait::Begun;
 use crate::runtime::{self, Outcome, Sudog};
 use crate::sys::atomic::Ordering;
+use crate::sys::lock::Lock;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// `Chan::recv`, but the lock is released between the look and the queue.
 pub(crate) fn recv_in_two_steps<T>(rx: &Receiver<T>) -> Option<T> {
@@ -98,4 +100,89 @@ pub(crate) fn recv_soon_without_claim<T>(rx: &Receiver<T>) -> Option<T> {
     unsafe { state.receivers.remove(sudog) };
     // SAFETY: woken: it was written.
     woken.then(|| unsafe { slot.assume_init() })
+}
+
+/// What a [`recv_either_by`] does otherwise than a select.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Rule {
+    None,
+    /// Each queue may end the wait, also after the other.
+    NoContest,
+    /// The locks are released between the tries and the queues.
+    UnlocksBetween,
+    /// The locks are taken in the order of the cases.
+    LocksInOrderOfCases,
+}
+
+/// `select::wait` in small: two receives, on a thread. Which, and the number in the parcel.
+pub(crate) fn recv_either_by(
+    rule: Rule,
+    a: &Receiver<Parcel>,
+    b: &Receiver<Parcel>,
+) -> (usize, Option<u32>) {
+    let cores = [&a.chan.core, &b.chan.core];
+    let is_swapped = rule != Rule::LocksInOrderOfCases && ptr::from_ref(cores[0]) > cores[1];
+    let lock_both = || {
+        let order = if is_swapped { [1, 0] } else { [0, 1] };
+        for i in order {
+            Lock::leave_locked(cores[i].state.lock());
+        }
+    };
+    let unlock_both = || {
+        for core in cores {
+            // SAFETY: locked by us.
+            let state = unsafe { core.state.adopt() };
+            core.mirror(&state);
+        }
+    };
+    let open = |slot: MaybeUninit<Parcel>| {
+        // SAFETY: our callers have seen that it was written.
+        Some(unsafe { slot.assume_init() }.open())
+    };
+
+    lock_both();
+    let mut slots = [const { MaybeUninit::<Parcel>::uninit() }; 2];
+    for (i, chan) in [&a.chan, &b.chan].into_iter().enumerate() {
+        // SAFETY: locked by us; our own slot.
+        let tried = unsafe { chan.recv_under(chan.core.state.held(), slots[i].as_mut_ptr()) };
+        if let Tried::Done(wake) = tried {
+            unlock_both();
+            wake.into_iter().for_each(|waiter| runtime::enter().ready(waiter));
+            return (i, open(slots[i]));
+        }
+    }
+    if rule == Rule::UnlocksBetween {
+        unlock_both();
+        lock_both();
+    }
+    let (waiter, parker) = runtime::enter().begin_sleep();
+    let ticket = waiter.claim().open();
+    let sudogs = [0, 1].map(|i| {
+        let slot = slots[i].as_mut_ptr().cast();
+        let sudog = match rule {
+            Rule::NoContest => Sudog::new(waiter, slot),
+            _ => Sudog::contested(waiter, slot, ticket, i as u32),
+        };
+        // Not this frame's, for a variant may leave it in its queue.
+        let sudog = NonNull::from(Box::leak(Box::new(sudog)));
+        // SAFETY: locked by us; the sudog stays.
+        unsafe { cores[i].state.held().receivers.push(sudog) };
+        sudog
+    });
+    unlock_both();
+    parker.note.sleep();
+    let mut chosen = None;
+    for (i, core) in cores.into_iter().enumerate() {
+        let mut state = core.state.lock();
+        // SAFETY: under the lock; our own sudog.
+        unsafe {
+            state.receivers.remove(sudogs[i]);
+            if sudogs[i].as_ref().outcome == Outcome::Done {
+                chosen = chosen.or(Some(i));
+            }
+        }
+        core.mirror(&state);
+    }
+    let chosen = chosen.expect("somebody has woken us");
+    (chosen, open(slots[chosen]))
 }

@@ -4,6 +4,7 @@ use super::ends::{Receiver, Sender, bounded};
 use super::raw::Chan;
 use crate::runtime::nouns::keep;
 use loom::cell::Cell;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
@@ -41,6 +42,17 @@ pub(crate) fn channel<T: 'static>(capacity: usize) -> &'static Ends<T> {
     })
 }
 
+/// Makes two, the first at the lower address: a select locks in this order, and the checker wants the
+/// same in every run.
+pub(crate) fn two_channels<T: 'static>(capacity: usize) -> (&'static Ends<T>, &'static Ends<T>) {
+    let (one, other) = (channel(capacity), channel(capacity));
+    if Arc::as_ptr(&one.tx.chan) < Arc::as_ptr(&other.tx.chan) {
+        (one, other)
+    } else {
+        (other, one)
+    }
+}
+
 /// A value that the checker watches: who opens it must know of whoever packed it, and does so once.
 #[derive(Clone, Copy)]
 pub(crate) struct Parcel(&'static Cell<u32>);
@@ -55,5 +67,26 @@ impl Parcel {
         let number = self.0.replace(0);
         assert_ne!(number, 0, "a value was received twice");
         number
+    }
+}
+
+/// A point in one thread that others may ask about.
+///
+/// It also makes the checker try both orders where it would prune one: of the accesses to an atomic it
+/// remembers only the last, so when a thread reads `Core::ready` and then writes it, what another has
+/// read before is forgotten, and that the write might have come first.
+pub(crate) struct Point(AtomicBool);
+
+impl Point {
+    pub(crate) fn new() -> &'static Point {
+        keep(Point(AtomicBool::new(false)))
+    }
+
+    pub(crate) fn reach(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_reached(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }

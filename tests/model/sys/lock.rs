@@ -5,12 +5,14 @@
 
 use loom::sync::{Mutex, MutexGuard};
 use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 pub(crate) struct RawLock {
     mutex: Mutex<()>,
-    /// The guard while the lock is held.
-    held: UnsafeCell<Option<MutexGuard<'static, ()>>>,
+    /// The guard while the lock is held. Not dropped with the lock: in a run that has failed the
+    /// checker wants to be asked nothing more.
+    held: UnsafeCell<Option<ManuallyDrop<MutexGuard<'static, ()>>>>,
 }
 
 impl RawLock {
@@ -27,7 +29,7 @@ impl RawLock {
         // nobody else is at the slot.
         unsafe {
             let guard = std::mem::transmute::<MutexGuard<'_, ()>, MutexGuard<'static, ()>>(guard);
-            *self.held.get() = Some(guard);
+            *self.held.get() = Some(ManuallyDrop::new(guard));
         }
     }
 
@@ -38,7 +40,8 @@ impl RawLock {
     pub(crate) unsafe fn unlock(&self) {
         // SAFETY: our caller holds the mutex, so nobody else is at the slot.
         let guard = unsafe { (*self.held.get()).take() };
-        assert!(guard.is_some(), "a lock is released that nobody holds");
+        let guard = guard.expect("a lock is released that nobody holds");
+        drop(ManuallyDrop::into_inner(guard));
     }
 
     fn assert_held(&self) {

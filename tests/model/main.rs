@@ -57,10 +57,12 @@ mod contest;
 mod handover;
 mod idle;
 mod note;
+mod offer;
 mod park_ready;
 mod runq;
 mod select;
 mod waitgroup;
+mod watch;
 
 /// Runs `model` in every order of its threads' accesses, with every value that a read may give;
 /// with a bound, in those orders that put off a thread that often at most.

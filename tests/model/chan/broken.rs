@@ -2,10 +2,13 @@
 //!
 //! Each says what it is a copy of, and what is missing.
 
+use super::case::Case;
 use super::core::Side;
 use super::door::Parcel;
 use super::ends::{Receiver, Sender};
+use super::offer::Hold;
 use super::raw::{Tried, sends};
+use super::select;
 use super::wait::Begun;
 use crate::runtime::{self, Outcome, Sudog};
 use crate::sys::atomic::Ordering;
@@ -185,4 +188,40 @@ pub(crate) fn recv_either_by(
     }
     let chosen = chosen.expect("somebody has woken us");
     (chosen, open(slots[chosen]))
+}
+
+/// Has a receiver hold still for a late offer.
+fn hold_receiver<T>(tx: &Sender<T>) -> NonNull<Sudog> {
+    let mut case = Case::offer(Some(tx));
+    select::wait::<false>(&mut [&mut case]);
+    match case.hold {
+        Hold::Receiver(receiver) => receiver,
+        _ => panic!("there is no buffer, and nobody closes"),
+    }
+}
+
+/// A drop of `Offer`, but the receiver is not told.
+pub(crate) fn withdraw_in_silence<T>(tx: &Sender<T>) {
+    hold_receiver(tx);
+}
+
+/// `Chan::let_go`, but the receiver is readied first. It would be told why afterwards, where it may be
+/// gone: so that is left out here.
+pub(crate) fn withdraw_untold<T>(tx: &Sender<T>) {
+    // SAFETY: it is ours, and waits.
+    let waiter = unsafe { hold_receiver(tx).as_ref() }.waiter;
+    runtime::enter().ready(waiter);
+}
+
+/// `ready::wait` of a receive, but whether there is something is asked before the lock only.
+pub(crate) fn watch_without_a_look<T>(rx: &Receiver<T>) {
+    let core = &rx.chan.core;
+    if core.looks_ready(Side::Recv) {
+        return;
+    }
+    let (waiter, parker) = runtime::enter().begin_sleep();
+    let sudog = NonNull::from(Box::leak(Box::new(Sudog::new(waiter, ptr::null_mut()))));
+    // SAFETY: under the lock; the sudog stays.
+    unsafe { core.state.lock().watchers(Side::Recv).push(sudog) };
+    parker.note.sleep();
 }

@@ -2,12 +2,15 @@
 
 use super::ends::{Receiver, Sender, bounded};
 use super::raw::Chan;
-use crate::runtime::nouns::keep;
+use crate::runtime::nouns::{fresh_note, keep};
+use crate::sys::note::Note;
 use loom::cell::Cell;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use std::mem::ManuallyDrop;
+use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 /// The ends of a channel that lives as long as the run, and is not closed at its end: after a failure
 /// the checker wants to be asked nothing more.
@@ -88,5 +91,35 @@ impl Point {
 
     pub(crate) fn is_reached(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Wakes who sleeps on the note.
+struct Ring(&'static Note);
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+/// The smallest executor.
+pub(crate) fn block_on<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    let note = keep(fresh_note());
+    let waker = Waker::from(Arc::new(Ring(note)));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        note.sleep();
+    }
+}
+
+/// Polls once.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }

@@ -17,6 +17,7 @@ mod chan_async;
 mod chan_close;
 mod chan_drop;
 mod chan_errors;
+mod chan_futures;
 mod chan_golang;
 mod chan_late;
 mod chan_mixed;

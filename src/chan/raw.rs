@@ -128,6 +128,10 @@ impl<T> Chan<T> {
             // SAFETY: our caller's slot.
             unsafe { slot.write(value) };
             state.len -= 1;
+            if !self.core.has_room(state) {
+                // It had been put back, and was one too many: it leaves no room for a sender.
+                return Tried::Done(None);
+            }
         }
         // SAFETY: we hold the lock of the queue.
         let Some(mut sender) = (unsafe { state.senders.pop() }) else {

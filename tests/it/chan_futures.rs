@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use sudog::chan::{Receiver, Select, Sender, bounded};
 
-use crate::support::goroutine;
+use crate::support::{goroutine, settle};
 
 fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -39,5 +39,20 @@ fn a_value_that_came_to_a_future_that_goes_is_received_by_others() {
         send_to_one_that_goes(&tx, &rx, 2);
         assert_eq!(rx.recv(), Ok(2));
         assert!(rx.try_recv().is_err());
+    });
+}
+
+#[test]
+fn a_value_that_was_put_back_makes_no_room_for_another() {
+    goroutine(|| {
+        let (tx, rx) = bounded(0);
+        send_to_one_that_goes(&tx, &rx, 1);
+        let sender = sudog::spawn(move || tx.send(2).unwrap());
+        settle();
+        assert_eq!(rx.recv(), Ok(1));
+        assert!(rx.is_empty(), "a channel without a buffer buffers");
+        assert!(!sender.is_finished());
+        assert_eq!(rx.recv(), Ok(2));
+        sender.join().unwrap();
     });
 }

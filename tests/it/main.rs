@@ -21,6 +21,7 @@ mod chan_futures;
 mod chan_golang;
 mod chan_late;
 mod chan_mixed;
+mod chan_random;
 mod chan_select;
 mod chan_threads;
 mod chan_time;

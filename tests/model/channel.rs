@@ -42,7 +42,9 @@ fn a_send_meets_a_receive() {
 #[should_panic(expected = "deadlock")]
 fn a_receive_that_looks_and_then_queues_may_wait_for_ever() {
     check(None, || {
-        a_send_and_a_receive(0, |ends| broken::recv_in_two_steps(&ends.rx).map(Parcel::open));
+        a_send_and_a_receive(0, |ends| {
+            broken::recv_in_two_steps(&ends.rx).map(Parcel::open)
+        });
     });
 }
 
@@ -125,7 +127,9 @@ fn a_close_ends_a_blocked_send() {
 #[should_panic(expected = "deadlock")]
 fn a_send_that_asks_for_a_close_before_the_lock_may_wait_for_ever() {
     check(None, || {
-        a_send_and_a_close(0, |ends, parcel| broken::send_that_asks_too_early(&ends.tx, parcel));
+        a_send_and_a_close(0, |ends, parcel| {
+            broken::send_that_asks_too_early(&ends.tx, parcel)
+        });
     });
 }
 

@@ -40,7 +40,8 @@ fn recv(ends: End) -> Option<u32> {
 }
 
 /// All the ways to receive one value that is sure to come.
-const RECEIVES: [fn(End) -> Option<u32>; 5] = [recv, recv_trying, recv_soon, recv_selecting, recv_async];
+const RECEIVES: [fn(End) -> Option<u32>; 5] =
+    [recv, recv_trying, recv_soon, recv_selecting, recv_async];
 
 fn recv_trying(ends: End) -> Option<u32> {
     let early = ends.rx.try_recv().ok().map(Parcel::open);
@@ -105,13 +106,17 @@ fn after_an_offer_that_is_withdrawn_the_next_value_arrives() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn an_offer_that_is_withdrawn_in_silence_holds_its_receiver_for_ever() {
-    check(Some(2), || a_withdrawal(0, recv, |ends| withdraw_in_silence(&ends.tx)));
+    check(Some(2), || {
+        a_withdrawal(0, recv, |ends| withdraw_in_silence(&ends.tx))
+    });
 }
 
 #[test]
 #[should_panic(expected = "left: None")]
 fn a_receiver_that_is_readied_before_it_is_told_why_thinks_of_a_close() {
-    check(Some(2), || a_withdrawal(0, recv, |ends| withdraw_untold(&ends.tx)));
+    check(Some(2), || {
+        a_withdrawal(0, recv, |ends| withdraw_untold(&ends.tx))
+    });
 }
 
 #[test]

@@ -29,7 +29,13 @@ fn recv_either(a: End, b: End) -> (usize, Option<u32>) {
     let (mut first, mut second) = (chan::recv(Some(&*a.rx)), chan::recv(Some(&*b.rx)));
     let chosen = wait::<false>(&mut [first.case(), second.case()]);
     // SAFETY: the select has chosen it.
-    let received = unsafe { if chosen == 0 { first.finish() } else { second.finish() } };
+    let received = unsafe {
+        if chosen == 0 {
+            first.finish()
+        } else {
+            second.finish()
+        }
+    };
     (chosen, received.ok().map(Parcel::open))
 }
 
@@ -103,7 +109,9 @@ fn a_select_takes_one_of_two_values_and_leaves_the_other() {
 
 #[test]
 fn the_small_copy_of_a_select_is_right() {
-    check(Some(2), || a_select_and_two_sends(0, |a, b| recv_either_by(Rule::None, &a.rx, &b.rx)));
+    check(Some(2), || {
+        a_select_and_two_sends(0, |a, b| recv_either_by(Rule::None, &a.rx, &b.rx))
+    });
 }
 
 #[test]
@@ -184,7 +192,9 @@ fn two_selects_in_opposite_order(rule: Rule) {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn selects_that_lock_in_the_order_of_their_cases_deadlock() {
-    check(Some(2), || two_selects_in_opposite_order(Rule::LocksInOrderOfCases));
+    check(Some(2), || {
+        two_selects_in_opposite_order(Rule::LocksInOrderOfCases)
+    });
 }
 
 /// A value comes to `b` before the one in `a` goes.
@@ -200,8 +210,13 @@ fn a_default_and_a_value_that_moves(try_either: fn(End, End) -> Option<u32>) {
     let _ = moved.is_reached();
     let ours = try_either(a, b);
     let theirs = mover.join().unwrap();
-    assert!(ours.is_some(), "default, though one was ready at every instant");
-    let left = [a, b].into_iter().flat_map(|ends| ends.rx.try_iter().map(Parcel::open));
+    assert!(
+        ours.is_some(),
+        "default, though one was ready at every instant"
+    );
+    let left = [a, b]
+        .into_iter()
+        .flat_map(|ends| ends.rx.try_iter().map(Parcel::open));
     let sum = left.sum::<u32>() + ours.unwrap_or(0) + theirs.unwrap_or(0);
     assert_eq!(sum, 3);
 }
@@ -209,7 +224,9 @@ fn a_default_and_a_value_that_moves(try_either: fn(End, End) -> Option<u32>) {
 #[test]
 fn a_default_is_not_taken_while_something_is_ready() {
     check_choices(None, || a_default_and_a_value_that_moves(try_recv_either));
-    check_choices(None, || a_default_and_a_value_that_moves(|a, b| try_recv_either(b, a)));
+    check_choices(None, || {
+        a_default_and_a_value_that_moves(|a, b| try_recv_either(b, a))
+    });
 }
 
 #[test]

@@ -41,7 +41,9 @@ fn a_value_wakes_a_watcher() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn a_watcher_that_does_not_look_under_the_lock_may_wait_for_ever() {
-    check(None, || a_watcher_and_a_send(1, |ends| watch_without_a_look(&ends.rx)));
+    check(None, || {
+        a_watcher_and_a_send(1, |ends| watch_without_a_look(&ends.rx))
+    });
 }
 
 #[test]

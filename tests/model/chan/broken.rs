@@ -150,7 +150,8 @@ pub(crate) fn recv_either_by(
         let tried = unsafe { chan.recv_under(chan.core.state.held(), slots[i].as_mut_ptr()) };
         if let Tried::Done(wake) = tried {
             unlock_both();
-            wake.into_iter().for_each(|waiter| runtime::enter().ready(waiter));
+            wake.into_iter()
+                .for_each(|waiter| runtime::enter().ready(waiter));
             return (i, open(slots[i]));
         }
     }

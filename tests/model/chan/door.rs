@@ -22,7 +22,8 @@ pub(crate) struct Ends<T> {
 impl<T> Drop for Ends<T> {
     fn drop(&mut self) {
         // SAFETY: the ends are gone for good, and leave their share of the channel to us.
-        let chans: [Arc<Chan<T>>; 2] = unsafe { [ptr::read(&self.tx.chan), ptr::read(&self.rx.chan)] };
+        let chans: [Arc<Chan<T>>; 2] =
+            unsafe { [ptr::read(&self.tx.chan), ptr::read(&self.rx.chan)] };
         drop(chans);
     }
 }

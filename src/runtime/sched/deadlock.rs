@@ -5,7 +5,7 @@
 //! anything else may yet send a value, so its mere existence forbids the report: it is never a false
 //! alarm. For the same reason it is made only under `#[sudog::main]`, which waits for goroutine 1.
 
-use super::{park, sched, spawn};
+use super::{sched, spawn, sysmon};
 use crate::runtime::g::{self, G, NAMES};
 use crate::runtime::parker::PARKED_FOR_EVER;
 use crate::runtime::stack;
@@ -64,7 +64,7 @@ fn is_dead(own_threads: usize) -> bool {
 /// Writes every goroutine there is, in the order of their numbers, as Go's traceback does.
 pub(crate) fn list(text: &mut String) {
     let _names = NAMES.lock();
-    let now = park::NOW_MS.load(Ordering::Relaxed);
+    let now = sysmon::now_ms();
     let mut all = g::all();
     all.retain(|g| g.status.get() != State::Dead);
     all.sort_by_key(|g| g.id());

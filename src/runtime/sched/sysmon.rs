@@ -20,7 +20,7 @@ use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
 use crate::runtime::sudog::{Outcome, Sudog, WaitQ};
 use crate::sys;
-use crate::sys::atomic::{AtomicBool, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 use crate::sys::os;
@@ -39,6 +39,14 @@ const DEEP_SLEEP_AFTER_NS: u64 = 100_000_000;
 const DEADLOCK_AFTER_NS: u64 = 10_000_000;
 /// A thread that is not ours may end, and nobody tells.
 const DEADLOCK_LOOK_EVERY_NS: u64 = 1_000_000_000;
+
+/// The time in milliseconds, as of our last look; good enough to say how long somebody waited.
+static NOW_MS: AtomicU32 = AtomicU32::new(0);
+
+#[inline]
+pub(super) fn now_ms() -> u32 {
+    NOW_MS.load(Ordering::Relaxed)
+}
 
 /// Others' side of the watcher.
 pub(crate) struct Sysmon {
@@ -173,7 +181,7 @@ impl Watch {
         let sched = sched();
         loop {
             let now = os::nanotime();
-            park::NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
+            NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
             let mut did_something = self.make_threads();
             did_something |= sched.timers.run_due();
             for index in 0..sched.ps().len() {

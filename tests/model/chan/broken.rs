@@ -10,7 +10,7 @@ use super::offer::Hold;
 use super::raw::{Tried, sends};
 use super::select;
 use super::wait::Begun;
-use crate::runtime::{self, Outcome, Sudog};
+use crate::runtime::{self, Commit, Outcome, Sudog};
 use crate::sys::atomic::Ordering;
 use crate::sys::lock::Lock;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -225,4 +225,25 @@ pub(crate) fn watch_without_a_look<T>(rx: &Receiver<T>) {
     // SAFETY: under the lock; the sudog stays.
     unsafe { core.state.lock().watchers(Side::Recv).push(sudog) };
     parker.note.sleep();
+}
+
+/// `park_early` of a receive, but without the latch.
+pub(crate) fn recv_found_before_it_parks<T>(rx: &Receiver<T>) -> Option<T> {
+    let (core, slot) = (
+        &rx.chan.core,
+        Box::leak(Box::new(MaybeUninit::<T>::uninit())),
+    );
+    let mut token = runtime::enter_blocking();
+    let waiter = token.waiter();
+    let sudog = Box::leak(Box::new(Sudog::new(waiter, slot.as_mut_ptr().cast())));
+    // SAFETY: under the lock; the sudog stays.
+    unsafe { core.state.lock().receivers.push(NonNull::from(&mut *sudog)) };
+    let commit = Commit {
+        run: |_| true,
+        arg: ptr::null_mut(),
+    };
+    // SAFETY: our own waiter; not that it parks in time, which is what is broken.
+    unsafe { token.park(waiter, rx.chan.receives(Location::caller()), commit) };
+    // SAFETY: done: it was written.
+    (sudog.outcome == Outcome::Done).then(|| unsafe { slot.assume_init_read() })
 }

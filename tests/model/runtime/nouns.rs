@@ -200,16 +200,46 @@ impl GList {
     }
 }
 
-/// What would be needed to switch; no goroutine of a model has it.
+/// What is needed to switch: a goroutine of a model has it if it is the only one that its M runs.
 #[derive(Clone, Copy)]
 pub(crate) struct Stack;
 
 impl Stack {
+    /// Does what the M does on its own stack, on the goroutine's: the last step of the park, and unless
+    /// that says no, the search for somebody to run, who can be nobody else.
+    ///
     /// # Safety
-    /// None: it does not return.
-    pub(crate) unsafe fn suspend(self, _: Switch) -> ptr::NonNull<()> {
-        sys::fatal!("a goroutine of a model cannot switch");
+    /// None.
+    pub(crate) unsafe fn suspend(self, switch: Switch) -> ptr::NonNull<()> {
+        let m = current().expect("a goroutine runs on an M");
+        let g = m.current.replace(None).expect("it runs a goroutine");
+        let (Switch::Park, Some(commit)) = (switch, g.commit.take()) else {
+            sys::fatal!("a goroutine of a model can only park");
+        };
+        g.status.set(State::Waiting);
+        // SAFETY: the commit of this park, called once.
+        if unsafe { (commit.run)(commit.arg) } {
+            let (next, _) = super::sched::find::find_runnable(m);
+            assert!(next == g, "another goroutine is to run here");
+            assert_eq!(g.status.get(), State::Runnable);
+        }
+        g.status.set(State::Running);
+        g.run();
+        m.current.set(Some(g));
+        ptr::NonNull::from(m).cast()
     }
+}
+
+/// Runs `body` on this thread of the model as the only goroutine of `m`.
+pub(crate) fn as_goroutine<T>(m: &'static M, body: impl FnOnce() -> T) -> T {
+    let g = G::with_id(1);
+    g.stack.set(Some(Stack));
+    g.status.set(State::Running);
+    g.run();
+    set_current(m);
+    m.current.set(Some(g));
+    m.set_inside(false);
+    body()
 }
 
 /// The stacks a P keeps: none.

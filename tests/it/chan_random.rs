@@ -562,7 +562,9 @@ fn send_all(tx: &Sender<Mark>, sender: usize, count: u32, rules: Rules, mut rng:
             }
             n => {
                 let mut select = Select::new();
-                (0..1 + rng.below(3)).for_each(|_| drop(select.send(tx)));
+                for _ in 0..1 + rng.below(3) {
+                    select.send(tx);
+                }
                 let operation = match n {
                     6 => Some(select.select()),
                     7 => select.try_select().ok(),
@@ -622,7 +624,9 @@ fn receive_all(rx: &Receiver<Mark>, rules: Rules, mut rng: Rng) -> Vec<Mark> {
             }
             _ => {
                 let mut select = Select::new();
-                (0..1 + rng.below(3)).for_each(|_| drop(select.recv(rx)));
+                for _ in 0..1 + rng.below(3) {
+                    select.recv(rx);
+                }
                 let operation = match rng.below(3) {
                     0 => Some(select.select()),
                     1 => select.try_select().ok(),

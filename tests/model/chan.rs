@@ -17,6 +17,7 @@ mod ends;
 #[path = "../../src/chan/error.rs"]
 mod error;
 #[path = "../../src/chan/future/mod.rs"]
+#[allow(unused_imports, reason = "the models need not name the futures")]
 mod future;
 #[path = "../../src/chan/iter.rs"]
 mod iter;
@@ -40,7 +41,6 @@ pub(crate) mod door;
 
 pub(crate) use arms::{late, recv, value};
 pub(crate) use dynamic::Select;
-pub(crate) use ends::{Receiver, Sender};
 pub(crate) use select::{try_wait, wait, wait_timeout};
 
 // What the real files name of one another through `chan`.

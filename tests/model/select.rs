@@ -42,13 +42,13 @@ fn recv_either(a: End, b: End) -> (usize, Option<u32>) {
 /// The same, unless neither has one.
 fn try_recv_either(a: End, b: End) -> Option<u32> {
     let (mut first, mut second) = (chan::recv(Some(&*a.rx)), chan::recv(Some(&*b.rx)));
-    // SAFETY: the select has chosen it.
-    let received = match try_wait::<false>(&mut [first.case(), second.case()]) {
-        0 => unsafe { first.finish() },
-        1 => unsafe { second.finish() },
+    let arm = match try_wait::<false>(&mut [first.case(), second.case()]) {
+        0 => first,
+        1 => second,
         _ => return None,
     };
-    received.ok().map(Parcel::open)
+    // SAFETY: the select has chosen it.
+    unsafe { arm.finish() }.ok().map(Parcel::open)
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]

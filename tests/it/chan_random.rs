@@ -638,6 +638,9 @@ fn receive_all(rx: &Receiver<Mark>, rules: Rules, mut rng: Rng) -> Vec<Mark> {
                 }
             }
         };
+        if rules.keep_order() {
+            assert!(rx.capacity().is_none_or(|capacity| rx.len() <= capacity));
+        }
         match received {
             Ok(mark) => marks.push(mark),
             Err(Received::Closed) => {

@@ -181,6 +181,53 @@ fn a_place_that_was_kept_and_given_back_is_the_next_senders() {
     });
 }
 
+#[test]
+fn a_place_that_is_kept_is_nobody_elses() {
+    check(None, || {
+        let ends: End = channel(1);
+        let mut arm = chan::late(Some(&*ends.tx));
+        assert_eq!(wait::<false>(&mut [arm.case()]), 0);
+        let other = thread::spawn(move || {
+            let unsent = ends.tx.try_send(Parcel::new(2));
+            assert!(unsent.is_err_and(|unsent| unsent.is_full()));
+            assert!(offer_at_once(ends));
+            assert!(ends.rx.len() <= 1);
+        });
+        // SAFETY: the select has chosen it.
+        assert!(unsafe { arm.finish() }.send(Parcel::new(1)).is_ok());
+        other.join().unwrap();
+        assert_eq!(recv(ends), Some(1));
+    });
+}
+
+#[test]
+fn an_offer_that_waits_for_room_has_the_next_place() {
+    check(Some(3), || {
+        let ends: End = channel(1);
+        send(ends, 1);
+        let sender = thread::spawn(move || assert!(offer(ends, Some(2))));
+        assert_eq!(recv(ends), Some(1));
+        assert_eq!(recv(ends), Some(2));
+        sender.join().unwrap();
+        assert!(ends.rx.try_recv().is_err());
+    });
+}
+
+#[test]
+fn an_offer_that_waits_for_room_and_is_withdrawn_leaves_it_to_those_behind() {
+    check(Some(2), || {
+        let ends: End = channel(1);
+        send(ends, 1);
+        let withdrawer = thread::spawn(move || withdraw(ends));
+        let sender = thread::spawn(move || send(ends, 2));
+        assert_eq!(recv(ends), Some(1));
+        assert_eq!(recv(ends), Some(2));
+        withdrawer.join().unwrap();
+        sender.join().unwrap();
+        assert!(ends.rx.try_recv().is_err());
+    });
+}
+
 /// Offers if there is a place, and gives it back; true however it was.
 fn offer_at_once(ends: End) -> bool {
     let mut arm = chan::late(Some(&*ends.tx));

@@ -685,7 +685,9 @@ fn random_traffic(rng: &mut Rng) {
     drop(tx);
     let sent: Vec<_> = senders.into_iter().map(Hand::join).collect();
     let mut received: Vec<_> = receivers.into_iter().map(Hand::join).collect();
-    received.push(rx.try_iter().collect());
+    let left: Vec<_> = rx.try_iter().collect();
+    assert!(left.is_empty() || !rules.keep_order(), "after the end");
+    received.push(left);
     let context = format!("capacity {capacity:?}, sent {sent:?}");
     let mut seen = BTreeMap::new();
     for marks in &received {

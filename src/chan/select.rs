@@ -288,7 +288,7 @@ unsafe fn enqueue<'a>(
     };
     let Some(parked) = parked else {
         let chosen = end(wait, cases);
-        // Whichever instant has come, the next try tells.
+        // A value that is due is for the next try.
         let is_over = chosen < cases.len() || limit == deadline;
         return Begun::Over(if is_over { chosen } else { AGAIN });
     };

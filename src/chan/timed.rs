@@ -119,8 +119,8 @@ impl<T> Chan<T> {
                 let limit = self.core.due().map_or(deadline, |due| due.min(deadline));
                 // SAFETY: our caller's slot.
                 let outcome = unsafe { self.core.wait_until(token, state, how, place, limit) };
-                // Whichever instant has come, the next try tells.
-                Some(outcome.unwrap_or(Outcome::Withdrawn))
+                // A value that is due is for the next try.
+                outcome.or((limit < deadline).then_some(Outcome::Withdrawn))
             }
         }
     }

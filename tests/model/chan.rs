@@ -8,6 +8,9 @@
 mod arms;
 #[path = "../../src/chan/case.rs"]
 mod case;
+#[path = "../../src/chan/clock.rs"]
+#[allow(dead_code, reason = "no model waits for a time")]
+mod clock;
 #[path = "../../src/chan/core.rs"]
 mod core;
 #[path = "../../src/chan/dynamic.rs"]
@@ -33,6 +36,8 @@ mod ready;
 mod select;
 #[path = "../../src/chan/timed.rs"]
 mod timed;
+#[path = "../../src/chan/tries.rs"]
+mod tries;
 #[path = "../../src/chan/wait.rs"]
 mod wait;
 

@@ -13,7 +13,7 @@
 //! 4. No user code runs inside: panics are raised and values dropped after the token.
 
 use super::commit::Timed;
-use super::{debt, idle, sched, timing};
+use super::{debt, idle, sched, sysmon, timing};
 use crate::runtime::claim::Ticket;
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::{GRef, Place};
@@ -23,7 +23,7 @@ use crate::runtime::parker::Parker;
 use crate::runtime::pword::Reentry;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
-use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::atomic::Ordering;
 use std::time::Instant;
 use std::{mem, ptr};
 
@@ -225,7 +225,7 @@ impl Token {
     ) -> Option<Parked> {
         match waiter.kind() {
             Kind::Goroutine(g) | Kind::Early(g) => {
-                g.set_wait(place, now_ms());
+                g.set_wait(place, sysmon::now_ms());
                 let parked = self.prepare_switch();
                 g.commit.set(Some(commit));
                 Some(parked)
@@ -469,12 +469,4 @@ fn begin_yield(token: &mut Token) -> Option<Parked> {
 #[inline(never)]
 pub(crate) fn leave(token: &mut Token) {
     drop(mem::replace(token, Token::FOREIGN));
-}
-
-/// The time in milliseconds, as of sysmon's last look; good enough to say how long somebody waited.
-pub(crate) static NOW_MS: AtomicU32 = AtomicU32::new(0);
-
-#[inline]
-fn now_ms() -> u32 {
-    NOW_MS.load(Ordering::Relaxed)
 }

@@ -2,7 +2,7 @@
 //!
 //! Each says what it is a copy of, and what is missing.
 
-use super::case::Case;
+use super::case::{Case, CaseRef};
 use super::core::Side;
 use super::door::Parcel;
 use super::ends::{Receiver, Sender};
@@ -194,7 +194,7 @@ pub(crate) fn recv_either_by(
 /// Has a receiver hold still for a late offer.
 fn hold_receiver<T>(tx: &Sender<T>) -> NonNull<Sudog> {
     let mut case = Case::offer(Some(tx));
-    select::wait::<false>(&mut [&mut case]);
+    select::wait::<false>(&mut [CaseRef(&mut case)]);
     match case.hold {
         Hold::Receiver(receiver) => receiver,
         _ => panic!("there is no buffer, and nobody closes"),

@@ -514,8 +514,9 @@ impl Parker {
         parker
     }
 
+    /// The thread's own: no waker of a model waits, so nobody else needs it meanwhile.
     pub(crate) fn borrow() -> &'static Parker {
-        Parker::new()
+        parker()
     }
 
     pub(crate) fn begin_wait(&self, _is_for_ever: bool) {}

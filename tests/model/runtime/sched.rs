@@ -68,7 +68,7 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
         lent: AtomicUsize::new(0),
         idle: Lock::new(idle::Idle::new()),
         global: GlobalQueue::new(Lock::new(GList::new())),
-        timers: timing::Timers,
+        timers: timing::Timers::new(),
         sysmon: Sysmon {
             note: super::nouns::fresh_note(),
         },
@@ -109,10 +109,20 @@ impl Sysmon {
     }
 }
 
-/// No deadline is ever due. Those of threads need none of this.
+/// What the watcher would write down.
+pub(crate) mod sysmon {
+    pub(super) fn now_ms() -> u32 {
+        0
+    }
+}
+
+/// No deadline is due by itself: a model says when, by [`timing::expire`]. Those of threads need none
+/// of this.
 pub(crate) mod timing {
     use crate::runtime::claim::Ticket;
+    use crate::runtime::enter;
     use crate::runtime::waiter::Waiter;
+    use crate::sys::lock::Lock;
 
     pub(crate) const DEADLINE: u32 = u32::MAX - 1;
 
@@ -120,10 +130,16 @@ pub(crate) mod timing {
         0
     }
 
-    pub(crate) struct Timers;
+    pub(crate) struct Timers(Lock<Vec<(Waiter, Ticket)>>);
 
     impl Timers {
-        pub(crate) fn arm(&self, _: u64, _: Waiter, _: Ticket) {}
+        pub(super) fn new() -> Timers {
+            Timers(Lock::new(Vec::new()))
+        }
+
+        pub(crate) fn arm(&self, _: u64, waiter: Waiter, ticket: Ticket) {
+            self.0.lock().push((waiter, ticket));
+        }
 
         pub(crate) fn is_due(&self) -> bool {
             false
@@ -131,6 +147,16 @@ pub(crate) mod timing {
 
         pub(crate) fn run_due(&self) -> bool {
             false
+        }
+    }
+
+    /// Has all deadlines come that are armed.
+    pub(crate) fn expire() {
+        let armed = std::mem::take(&mut *super::sched().timers.0.lock());
+        for (waiter, ticket) in armed {
+            if waiter.claim().take(ticket, DEADLINE) {
+                enter().ready(waiter);
+            }
         }
     }
 }

@@ -280,6 +280,18 @@ impl State {
         self.watch.is_some()
     }
 
+    /// Keeps a place in the buffer for the value of a late offer; gives whom to ready.
+    ///
+    /// # Safety
+    /// `offer` is the popped sudog of a late offer of this channel.
+    pub(super) unsafe fn reserve(&mut self, mut offer: NonNull<Sudog>) -> Waiter {
+        self.reserved += 1;
+        // SAFETY: the offer is ours since it was popped.
+        let offer = unsafe { offer.as_mut() };
+        offer.outcome = Outcome::Wanted;
+        offer.waiter
+    }
+
     /// The queue of those who want to know when this can be done.
     pub(super) fn watchers(&mut self, side: Side) -> &mut WaitQ {
         let watch = self.watch.get_or_insert_with(|| {

@@ -385,7 +385,7 @@ impl SelectedOperation<'_> {
         self.operation.index
     }
 
-    /// Completes a send. Blocks only if the receiver it was meant for was a future that is gone.
+    /// Completes a send. Never blocks.
     ///
     /// # Errors
     /// [`SendError`] with the value if the channel is closed.

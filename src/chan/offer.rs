@@ -7,13 +7,14 @@
 //! |---|---|---|---|
 //! | a receiver that waited | it is out of the queue, claimed | into its slot | it waits again, in its old place |
 //! | a receiver that came | it waits, bound to the offer | into its slot | likewise |
+//! | a future that came | it watches, as ever | into the buffer, for whoever comes | nothing |
 //! | room in the buffer | the place is reserved | into the buffer | the next sender has the place |
 //! | a close | nothing | and goes back to the sender | nothing |
 //!
 //! A panic, `return`, `break` or `?` in the value's expression drops the [`Offer`], which withdraws it.
 //!
 //! 1. A claimed receiver is the offer's alone, and does not leave before it was told: so its sudog and
-//!    slot are there. Only a future can go; what it leaves behind is told in `future.rs`.
+//!    slot are there.
 
 use super::core::{Core, State};
 use super::ends::Sender;
@@ -22,7 +23,6 @@ use super::raw::{Chan, Tried};
 use super::wait::finish;
 use crate::runtime::{self, Outcome, Sudog, Waiter};
 use std::mem::ManuallyDrop;
-use std::panic::Location;
 use std::ptr::NonNull;
 
 /// What a taken offer has.
@@ -75,18 +75,15 @@ impl<T> Offer<T> {
         }
     }
 
-    /// Sends the value.
-    ///
-    /// Blocks only if the receiver it was meant for was a future that is gone.
-    #[track_caller]
+    /// Sends the value. Never blocks.
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
         let chan = &*self.tx.chan;
         match self.hold.take() {
-            // SAFETY: the hold is ours, and used once.
-            Some(Hold::Receiver(receiver)) => match unsafe { chan.serve(receiver, value) } {
-                Ok(()) => Ok(()),
-                Err(value) => chan.send(value, Location::caller()).map_err(SendError),
-            },
+            Some(Hold::Receiver(receiver)) => {
+                // SAFETY: the hold is ours, and used once.
+                unsafe { chan.serve(receiver, value) };
+                Ok(())
+            }
             Some(Hold::Room) => chan.fill(value).map_err(SendError),
             Some(Hold::Closed) | None => Err(SendError(value)),
         }
@@ -109,75 +106,53 @@ impl<T> Chan<T> {
     /// The hold is the caller's, and not used again.
     pub(super) unsafe fn withdraw(&self, hold: Hold) {
         match hold {
-            // SAFETY: our caller's promise. The slot of a future that is gone is freed.
+            // SAFETY: our caller's promise.
             Hold::Receiver(receiver) => unsafe {
-                let _ = self.let_go(receiver, |_| Outcome::Withdrawn);
+                self.let_go(receiver, |_| Outcome::Withdrawn);
             },
             Hold::Room => self.give_room_back(),
             Hold::Closed => {}
         }
     }
 
-    /// Gives the value to a receiver that an offer holds; back if that was a future and is gone.
+    /// Gives the value to a receiver that an offer holds.
     ///
     /// # Safety
     /// The receiver is held by the caller's offer, and let go by this.
-    unsafe fn serve(&self, receiver: NonNull<Sudog>, value: T) -> Result<(), T> {
-        let mut value = Some(value);
-        // SAFETY: our caller's promise.
-        let is_served = unsafe {
-            self.let_go(receiver, |state| {
-                let Some(mut ours) = value.take() else {
-                    return Outcome::Withdrawn;
-                };
-                // Values that were sent meanwhile came before ours.
-                if state.len > 0 {
-                    let buffer = self.buffer(state);
-                    buffer.push_back(ours);
-                    let Some(first) = buffer.pop_front() else {
-                        return Outcome::Withdrawn;
-                    };
-                    ours = first;
-                }
-                // The slot is the place for a `T` in a receiver of this channel.
+    unsafe fn serve(&self, receiver: NonNull<Sudog>, value: T) {
+        let give = |state: &mut State| {
+            // Values that were sent meanwhile came before ours.
+            let buffer = self.buffer(state);
+            buffer.push_back(value);
+            let first = buffer.pop_front();
+            // SAFETY: the slot is the place for a `T` in a receiver of this channel.
+            unsafe {
                 let slot = (&raw const (*receiver.as_ptr()).slot).read();
-                slot.cast::<T>().write(ours);
-                Outcome::Done
-            })
+                first
+                    .into_iter()
+                    .for_each(|first| slot.cast::<T>().write(first));
+            }
+            Outcome::Done
         };
-        match value {
-            Some(value) if !is_served => Err(value),
-            _ => Ok(()),
-        }
+        // SAFETY: our caller's promise.
+        unsafe { self.let_go(receiver, give) };
     }
 
-    /// Lets go of a receiver that an offer holds, with an outcome; false if it was a future and is gone.
+    /// Lets go of a receiver that an offer holds, with an outcome.
     ///
     /// # Safety
     /// As for `serve`. With `Outcome::Done` its slot was written.
-    unsafe fn let_go(
-        &self,
-        receiver: NonNull<Sudog>,
-        outcome: impl FnOnce(&mut State) -> Outcome,
-    ) -> bool {
+    unsafe fn let_go(&self, receiver: NonNull<Sudog>, end: impl FnOnce(&mut State) -> Outcome) {
         let token = runtime::enter();
         let mut state = self.core.state.lock();
-        // SAFETY: the receiver waits until it was readied (invariant 1), or is a future, which goes
-        // under the lock only.
-        unsafe {
-            let waiter = (&raw const (*receiver.as_ptr()).waiter).read();
-            let told = &raw mut (*receiver.as_ptr()).outcome;
-            if told.read() == Outcome::Gone {
-                drop(state);
-                drop(token);
-                self.free_bound(receiver);
-                return false;
-            }
-            told.write(outcome(&mut state));
-            let tasks = self.core.release(state, &token, Some(waiter));
-            finish(token, tasks);
-        }
-        true
+        let outcome = end(&mut state);
+        // SAFETY: the receiver waits until it was readied (invariant 1).
+        let waiter = unsafe {
+            (&raw mut (*receiver.as_ptr()).outcome).write(outcome);
+            (&raw const (*receiver.as_ptr()).waiter).read()
+        };
+        let tasks = self.core.release(state, &token, Some(waiter));
+        finish(token, tasks);
     }
 
     /// Puts the value into the place that was kept for it.
@@ -225,14 +200,14 @@ impl<T> Chan<T> {
         // SAFETY: popped: the sudog is ours until its waiter is readied.
         let sent = unsafe { sender.as_mut() };
         if sent.slot.is_null() {
-            sent.outcome = Outcome::Wanted;
-            state.reserved += 1;
-        } else {
-            sent.outcome = Outcome::Done;
-            // SAFETY: the sender's slot holds a value, which the outcome leaves to us.
-            let value = unsafe { sent.slot.cast::<T>().read() };
-            self.push(state, value);
+            // SAFETY: popped.
+            return Some(unsafe { state.reserve(sender) });
         }
-        Some(sent.waiter)
+        sent.outcome = Outcome::Done;
+        let waiter = sent.waiter;
+        // SAFETY: the sender's slot holds a value, which the outcome leaves to us.
+        let value = unsafe { sent.slot.cast::<T>().read() };
+        self.push(state, value);
+        Some(waiter)
     }
 }

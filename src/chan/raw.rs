@@ -153,9 +153,8 @@ impl<T> Chan<T> {
                 return Tried::Late(sender);
             }
             // Our value leaves a place for the one that is to be made.
-            sent.outcome = Outcome::Wanted;
-            state.reserved += 1;
-            return Tried::Done(Some(waiter));
+            // SAFETY: popped.
+            return Tried::Done(Some(unsafe { state.reserve(sender) }));
         }
         sent.outcome = Outcome::Done;
         let value = sent.slot.cast::<T>();
@@ -413,11 +412,13 @@ impl<T> Chan<T> {
     /// Closes because the last receiver is gone: what is buffered is dropped.
     pub(super) fn close_and_discard(&self) {
         self.core.close();
+        let token = runtime::enter();
         let mut state = self.core.state.lock();
         let buffer = mem::take(self.buffer(&mut state));
         state.len = 0;
         self.core.mirror(&state);
         drop(state);
+        drop(token);
         // As in crossbeam-channel: if a value panics as it is dropped, those behind it are leaked.
         // Dropping them on the way out could panic again, which would end the process.
         let mut buffer = ManuallyDrop::new(buffer);

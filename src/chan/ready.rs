@@ -103,6 +103,7 @@ impl<'a> Watch<'a> {
 
     /// Begins to watch; true, and sooner, if an operation can be done already.
     fn begin(&mut self) -> bool {
+        let _token = runtime::enter();
         for (op, sudog) in self.operations.iter().zip(&mut self.sudogs) {
             let core: &Core = op.core;
             let mut state = core.state.lock();
@@ -117,6 +118,7 @@ impl<'a> Watch<'a> {
 
     /// Watches no more.
     fn end(&mut self) {
+        let _token = runtime::enter();
         for (op, sudog) in self.operations.iter().zip(&mut self.sudogs) {
             // SAFETY: under the lock; our own sudog, which watches this channel if any.
             unsafe { op.core.state.lock().unwatch(op.side, NonNull::from(sudog)) };

@@ -47,8 +47,6 @@ pub(crate) enum Outcome {
     Wanted,
     /// The partner's late offer was withdrawn: it waits again, in its old place.
     Withdrawn,
-    /// The future that waited for a late offer's value is gone, and left its slot to the offer.
-    Gone,
 }
 
 impl Sudog {

@@ -112,7 +112,6 @@ fn a_value_made_for_a_future_is_not_lost_with_it() {
 }
 
 #[test]
-#[ignore = "bug: a future that took a late offer and is not polled again keeps the value from others"]
 fn a_value_made_for_a_future_that_is_never_polled_again_reaches_others() {
     goroutine(|| {
         for kind in KINDS {

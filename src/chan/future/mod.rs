@@ -5,9 +5,8 @@
 //!    the others, and one that is dropped takes nothing with it.
 //! 2. A sending future that has to wait holds its value out: it stands in the queue like any sender,
 //!    and whoever receives takes the value from where it is pinned.
-//! 3. The one exception to the first: a receiver that claims a late offer (see `offer.rs`) must take
-//!    the value. Its slot is on the heap, and if the future goes before the value comes it says so
-//!    under the lock and leaves the slot to the offer; if the value has come, it goes back to the channel.
+//! 3. A receiving future that meets a late offer (see `offer.rs`) has it made good: the value goes into
+//!    the buffer, also of a channel that has none, for whoever is the first to come.
 
 mod recv;
 mod send;

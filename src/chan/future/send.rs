@@ -92,6 +92,7 @@ impl<T> SendFuture<'_, T> {
             Stage::New => true,
             Stage::Over => false,
             Stage::Waits => {
+                let _token = runtime::enter();
                 let mut state = core.state.lock();
                 // SAFETY: under the lock; our own sudog, in this queue if in any.
                 unsafe {

@@ -111,6 +111,7 @@ impl Core {
     }
 
     /// When there will be a value, on a channel of time.
+    #[inline]
     pub(super) fn due(&self) -> Option<Instant> {
         self.clock.as_ref()?.due()
     }
@@ -128,17 +129,18 @@ impl Core {
 
     /// The same by one who holds the lock. A queue may hold waiters whose wait is over, so this may
     /// say yes in vain.
-    #[inline]
     pub(super) fn is_ready(&self, state: &State, side: Side) -> bool {
-        let can = match side {
-            Side::Send => self.has_room(state) | !state.receivers.is_empty(),
-            Side::Recv => {
-                (state.len > 0)
-                    | !state.senders.is_empty()
-                    | self.clock.as_ref().is_some_and(|clock| clock.is_due())
-            }
-        };
-        can | self.is_closed_under(state)
+        let is_due = || self.clock.as_ref().is_some_and(|clock| clock.is_due());
+        self.sides(state) & side.bit() != 0 || side == Side::Recv && is_due()
+    }
+
+    /// The sides that are ready, time aside.
+    #[inline]
+    fn sides(&self, state: &State) -> u8 {
+        let is_closed = self.is_closed_under(state);
+        let can_send = self.has_room(state) | !state.receivers.is_empty() | is_closed;
+        let can_recv = (state.len > 0) | !state.senders.is_empty() | is_closed;
+        (u8::from(can_send) * Side::Send.bit()) | (u8::from(can_recv) * Side::Recv.bit())
     }
 
     /// Whether it is closed, by one who holds the lock: it is written under it.
@@ -154,7 +156,7 @@ impl Core {
 
     /// Leaves the lock: brings the mirrors up to date, unlocks, readies `wake`, and tells those who
     /// watch. Futures among them are for the caller to wake, after the bracket.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release(
         &self,
         state: Guard<'_, State>,
@@ -191,10 +193,8 @@ impl Core {
 
     #[inline]
     pub(super) fn mirror(&self, state: &State) {
-        let bit = |side: Side| u8::from(self.is_ready(state, side)) * side.bit();
-        let ready = bit(Side::Send) | bit(Side::Recv);
         // In this order: whoever sees that there is a value, or room, sees that it can be had.
-        self.ready.store(ready, Ordering::Release);
+        self.ready.store(self.sides(state), Ordering::Release);
         self.len.store(state.len, Ordering::Release);
     }
 

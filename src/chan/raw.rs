@@ -81,7 +81,7 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// The slot holds a value. It does not any more if this is `Done`.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn send_under(&self, state: &mut State, slot: *const T) -> Tried {
         if self.core.is_closed_under(state) {
             return Tried::Closed;
@@ -117,12 +117,17 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// The slot is the place for a `T`. It holds one if this is `Done`.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn recv_under(&self, state: &mut State, slot: *mut T) -> Tried {
         if let Some(clock) = &self.core.clock {
             clock.deliver(&self.core, state);
         }
-        let first = self.buffer(state).pop_front();
+        // The buffer is in another cache line: it is not looked at for nothing.
+        let first = if state.len > 0 {
+            self.buffer(state).pop_front()
+        } else {
+            None
+        };
         let had_first = first.is_some();
         if let Some(value) = first {
             // SAFETY: our caller's slot.

@@ -20,9 +20,10 @@ use std::ptr::NonNull;
 use std::time::Instant;
 
 /// What a blocked operation keeps in its caller's frame.
+#[repr(C)]
 pub(super) struct Wait {
-    token: Token,
     sudog: Sudog,
+    token: Token,
 }
 
 /// How far an operation got without a switch.

@@ -173,12 +173,6 @@ impl Stack {
         self.head().class
     }
 
-    /// Whether the next resume begins the goroutine that is bound to it.
-    #[inline]
-    pub(crate) fn is_unused(&self) -> bool {
-        self.head().first.get().is_some()
-    }
-
     /// Names the goroutine that the next resume is to begin.
     pub(crate) fn bind(&self, g: GRef) {
         self.head().first.set(Some(g));

@@ -92,6 +92,8 @@ pub(crate) struct G {
     reason: AtomicU8,
     /// The size class of the stack it asks for.
     pub(crate) stack_class: Cell<u8>,
+    /// Whether it has yet to run for the first time.
+    pub(crate) is_new: Cell<bool>,
     /// The number of the M that must run it, or 0: no other thread will do (a park while unwinding).
     pub(crate) locked_m: Cell<u32>,
     /// The number of the M that ran it last.
@@ -173,6 +175,7 @@ impl G {
             status: Status::new(),
             reason: AtomicU8::new(WaitReason::None as u8),
             stack_class: Cell::new(0),
+            is_new: Cell::new(false),
             locked_m: Cell::new(0),
             last_m: Cell::new(0),
             waits_since_ms: AtomicU32::new(0),

@@ -17,21 +17,23 @@ use std::marker::PhantomPinned;
 use std::mem;
 use std::ptr::{self, NonNull};
 
+/// What a hand-over touches comes first.
+#[repr(C)]
 pub(crate) struct Sudog {
     next: *mut Sudog,
     prev: *mut Sudog,
     pub(crate) waiter: Waiter,
-    /// The wait to claim, where more than this queue can end it.
-    contest: Option<(Ticket, u32)>,
     /// Null for a late offer: the sender's value is made once it was chosen.
     pub(crate) slot: *mut (),
+    pub(crate) outcome: Outcome,
+    queued: bool,
+    /// The wait to claim, where more than this queue can end it.
+    contest: Option<(Ticket, u32)>,
+    /// Its place in the order of the queue, for one who comes back; 0 before it first stood there.
+    pub(crate) turn: u64,
     /// A late offer that was taken: the receiver that waits for the value; null for a place in the
     /// buffer.
     pub(crate) partner: *mut Sudog,
-    /// Its place in the order of the queue, for one who comes back; 0 before it first stood there.
-    pub(crate) turn: u64,
-    pub(crate) outcome: Outcome,
-    queued: bool,
     /// Others write it through the queue while its owner holds it: `&mut` does not mean alone.
     _pinned: PhantomPinned,
 }

@@ -76,14 +76,17 @@ impl Waiter {
     #[inline]
     pub(crate) fn kind(self) -> Kind {
         let tag = self.0.addr().get() & KINDS;
+        if tag == 0 {
+            // SAFETY: without a tag it is a goroutine's record, and these live for ever.
+            return Kind::Goroutine(unsafe { GRef::from_ptr(self.0.as_ptr().cast::<G>()) });
+        }
         let record = self.0.as_ptr().map_addr(|address| address & !KINDS);
         // SAFETY: the tag says of which kind the record is, and records of all kinds live for ever.
         unsafe {
             match tag {
                 THREAD => Kind::Thread(&*record.cast()),
                 EARLY => Kind::Early(GRef::from_ptr(record.cast::<G>())),
-                TASK => Kind::Task(&*record.cast()),
-                _ => Kind::Goroutine(GRef::from_ptr(record.cast::<G>())),
+                _ => Kind::Task(&*record.cast()),
             }
         }
     }

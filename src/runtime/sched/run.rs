@@ -64,7 +64,7 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
         Some(stack) => stack,
         None => spawn::bind_stack(p, g)?,
     };
-    if stack.is_unused() {
+    if g.is_new.replace(false) {
         // It starts in its own code, which counts as outside.
         m.set_inside(false);
     }

@@ -107,6 +107,7 @@ pub(crate) fn spawn(token: &Token, entry: Entry, identity: Identity, stack_class
     let g = take_dead(token);
     g.set_identity(identity);
     g.stack_class.set(stack_class);
+    g.is_new.set(true);
     g.entry.set(Some(entry));
     g.last_m.set(0);
     g.status.set(State::Runnable);

@@ -7,8 +7,10 @@ use crate::chan::broken::{withdraw_in_silence, withdraw_untold};
 use crate::chan::door::{Ends, Parcel, block_on, channel, poll_once, two_channels};
 use crate::chan::{self, Select, wait};
 use crate::check;
+use crate::runtime::{Sudog, WaitQ};
 use loom::thread;
 use std::pin::pin;
+use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 type End = &'static Ends<Parcel>;
@@ -120,7 +122,7 @@ fn a_receiver_that_is_readied_before_it_is_told_why_thinks_of_a_close() {
 }
 
 #[test]
-fn a_receiver_that_was_held_comes_back_before_those_who_came_later() {
+fn a_receiver_that_was_held_and_one_who_came_later_are_both_served() {
     check(Some(2), || {
         let ends = channel(0);
         let receivers = [0; 2].map(|_| thread::spawn(|| recv(ends).expect("open")));
@@ -130,6 +132,24 @@ fn a_receiver_that_was_held_comes_back_before_those_who_came_later() {
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
     });
+}
+
+#[test]
+fn who_comes_back_to_a_queue_has_the_old_place() {
+    let mut queue = WaitQ::new();
+    let mut sudogs = [0; 3].map(|_| Sudog::unused());
+    let [first, second, third] = sudogs.each_mut().map(NonNull::from);
+    // SAFETY: the queue is this thread's, and the sudogs stay.
+    unsafe {
+        for sudog in [first, second, third] {
+            queue.push(sudog);
+        }
+        assert!(queue.pop() == Some(first) && queue.pop() == Some(second));
+        queue.push(second);
+        queue.push(first);
+        assert!([first, second, third].map(Some) == [0; 3].map(|_| queue.pop()));
+    }
+    assert!(queue.is_empty());
 }
 
 #[test]

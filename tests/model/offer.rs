@@ -299,6 +299,22 @@ fn a_future_that_goes_leaves_the_value_to_others() {
 }
 
 #[test]
+fn a_future_that_goes_wakes_one_who_waits_for_its_value() {
+    check(Some(2), || {
+        let ends: End = channel(0);
+        let sender = thread::spawn(move || assert!(offer(ends, Some(1))));
+        let receiver = thread::spawn(move || recv(ends));
+        let early = poll_once(pin!(ends.rx.recv_async())).map(|value| value.map(Parcel::open));
+        if let Some(value) = early {
+            assert_eq!(value, Ok(1));
+            ends.tx.close();
+        }
+        assert_eq!(receiver.join().unwrap().is_some(), early.is_none());
+        sender.join().unwrap();
+    });
+}
+
+#[test]
 fn futures_at_both_ends_meet() {
     for capacity in 0..2 {
         check(Some(3), move || {

@@ -103,13 +103,13 @@ fn a_select_and_two_sends(capacity: usize, select: fn(End, End) -> (usize, Optio
 
 #[test]
 fn a_select_takes_one_of_two_values_and_leaves_the_other() {
-    check_choices(Some(2), || a_select_and_two_sends(0, recv_either));
-    check_choices(Some(2), || a_select_and_two_sends(1, recv_either));
+    check_choices(Some(3), || a_select_and_two_sends(0, recv_either));
+    check_choices(Some(3), || a_select_and_two_sends(1, recv_either));
 }
 
 #[test]
 fn the_small_copy_of_a_select_is_right() {
-    check(Some(2), || {
+    check(Some(3), || {
         a_select_and_two_sends(0, |a, b| recv_either_by(Rule::None, &a.rx, &b.rx))
     });
 }
@@ -117,7 +117,7 @@ fn the_small_copy_of_a_select_is_right() {
 #[test]
 #[should_panic(expected = "left: None")]
 fn a_select_without_a_contest_takes_both() {
-    check(Some(2), || {
+    check(Some(3), || {
         a_select_and_two_sends(0, |a, b| recv_either_by(Rule::NoContest, &a.rx, &b.rx));
     });
 }
@@ -125,7 +125,7 @@ fn a_select_without_a_contest_takes_both() {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn a_select_that_unlocks_before_it_queues_may_wait_for_ever() {
-    check(Some(2), || {
+    check(Some(3), || {
         a_select_and_two_sends(0, |a, b| recv_either_by(Rule::UnlocksBetween, &a.rx, &b.rx));
     });
 }
@@ -144,7 +144,7 @@ fn a_select_and_one_send_meet() {
 
 #[test]
 fn two_selects_share_two_values() {
-    check(Some(2), || {
+    check(Some(3), || {
         let (a, b) = two_channels(1);
         let others = [(a, b), (b, a)].map(|(a, b)| thread::spawn(move || recv_either(a, b).1));
         send(a, 1);
@@ -192,7 +192,7 @@ fn two_selects_in_opposite_order(rule: Rule) {
 #[test]
 #[should_panic(expected = "deadlock")]
 fn selects_that_lock_in_the_order_of_their_cases_deadlock() {
-    check(Some(2), || {
+    check(Some(3), || {
         two_selects_in_opposite_order(Rule::LocksInOrderOfCases)
     });
 }

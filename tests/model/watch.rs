@@ -79,7 +79,7 @@ fn a_receiver_wakes_one_who_wants_to_send() {
 
 #[test]
 fn a_watcher_of_two_channels_is_told_by_either() {
-    check(Some(2), || {
+    check(Some(3), || {
         let (a, b): (End, End) = two_channels(0);
         let senders = [(a, 1), (b, 2)]
             .map(|(ends, n)| thread::spawn(move || assert!(ends.tx.send(Parcel::new(n)).is_ok())));
@@ -99,7 +99,7 @@ fn a_watcher_of_two_channels_is_told_by_either() {
 
 #[test]
 fn a_watcher_who_does_not_come_keeps_nobody_waiting() {
-    check(Some(2), || {
+    check(Some(3), || {
         let (ends, ended): (End, _) = (channel(0), Point::new());
         let watcher = thread::spawn(move || {
             ready(ends);
@@ -116,7 +116,7 @@ fn a_watcher_who_does_not_come_keeps_nobody_waiting() {
 
 #[test]
 fn two_watchers_are_both_told() {
-    check(Some(2), || {
+    check(Some(3), || {
         let ends: End = channel(1);
         let watchers = [ready, ready_async].map(|ready| thread::spawn(move || ready(ends)));
         assert!(ends.tx.send(Parcel::new(1)).is_ok());

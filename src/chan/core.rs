@@ -104,10 +104,12 @@ impl Core {
         (self.capacity != UNBOUNDED).then_some(self.capacity)
     }
 
-    /// How many values are buffered; out of date when you read it.
+    /// How many values are buffered; out of date when you read it. One too many, which was put back or
+    /// was made for a future, does not show.
     pub(super) fn len(&self) -> usize {
         let is_due = self.clock.as_ref().is_some_and(|clock| clock.is_due());
-        self.len.load(Ordering::Acquire).max(usize::from(is_due))
+        let len = self.len.load(Ordering::Acquire);
+        len.max(usize::from(is_due)).min(self.capacity)
     }
 
     /// When there will be a value, on a channel of time.

@@ -58,13 +58,12 @@ fn wait_once(select: &Select<'_>, deadline: Option<Instant>, place: Place) {
     let ticket = waiter.claim().open();
     let contested = || Sudog::contested(waiter, std::ptr::null_mut(), ticket, 0);
     let mut watch = Watch::new(select, contested);
-    if watch.begin() && waiter.claim().take(ticket, SELF) {
-        // Nobody else will end this wait.
-        watch.end();
-        return;
+    // If we end it ourselves nobody else will.
+    if !watch.begin() || !waiter.claim().take(ticket, SELF) {
+        park(&mut token, waiter, ticket, deadline, place);
     }
-    park(&mut token, waiter, ticket, deadline, place);
     watch.end();
+    runtime::end_early(waiter);
 }
 
 fn park(

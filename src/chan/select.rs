@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 struct Wait {
     token: Token,
     waiter: Waiter,
+    is_early: bool,
     kind: WaitKind,
 }
 
@@ -255,6 +256,7 @@ unsafe fn enqueue<'a>(
         let wait = wait.write(Wait {
             token,
             waiter,
+            is_early,
             kind: WaitKind::Queued(ticket),
         });
         let commit = Commit {
@@ -274,6 +276,7 @@ unsafe fn enqueue<'a>(
     let wait = wait.write(Wait {
         token,
         waiter,
+        is_early,
         kind: WaitKind::Queued(ticket),
     });
     // SAFETY: the waiter is this goroutine's.
@@ -313,6 +316,7 @@ unsafe fn begin_bound(
     let wait = wait.write(Wait {
         token,
         waiter,
+        is_early: true,
         kind: WaitKind::Bound(index),
     });
     // SAFETY: the waiter is this goroutine's.
@@ -340,6 +344,9 @@ fn end(wait: &mut Wait, cases: &mut [&mut Case<'_>]) -> usize {
         WaitKind::Bound(index) => index,
         WaitKind::Queued(ticket) => leave_queues(cases, wait.waiter, ticket),
     };
+    if wait.is_early {
+        runtime::end_early(wait.waiter);
+    }
     runtime::leave(&mut wait.token);
     let is_over = cases.get_mut(chosen).is_none_or(|case| case.settle());
     if is_over { chosen } else { AGAIN }

@@ -166,7 +166,9 @@ impl Core {
         tasks.wake_aside(&token);
         // SAFETY: the waiter is this goroutine's.
         unsafe { token.park_early_until(waiter, place, ticket, deadline) };
-        if waiter.claim().winner(ticket) == Some(0) {
+        let winner = waiter.claim().winner(ticket);
+        runtime::end_early(waiter);
+        if winner == Some(0) {
             return Some(sudog.outcome);
         }
         let mut state = self.state.lock();
@@ -187,6 +189,9 @@ fn park_early(wait: &mut Wait, leave: impl FnOnce(&Token) -> Tasks, place: Place
     // SAFETY: the waiter is this goroutine's; our caller passes a `Parked` on.
     match unsafe { wait.token.begin_park_early(waiter, place) } {
         Some(parked) => Begun::Parked(parked),
-        None => Begun::Over(wait.sudog.outcome),
+        None => {
+            runtime::end_early(waiter);
+            Begun::Over(wait.sudog.outcome)
+        }
     }
 }

@@ -61,7 +61,9 @@ pub(crate) use name::Name;
 pub use name::StaticName;
 pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
-pub(crate) use sched::park::{Parked, Token, current_g, enter, enter_blocking, leave, yield_now};
+pub(crate) use sched::park::{
+    Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
+};
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
 pub(crate) use sched::timing::wake_at;
 pub(crate) use sudog::{Outcome, Sudog, WaitQ};

@@ -139,12 +139,13 @@ impl Token {
     }
 
     /// As `waiter`, for a wait that may be ended before it begins; see [`Token::begin_park_early`].
+    /// To be given to [`end_early`] once the wait is over and its claim was read.
     pub(crate) fn early_waiter(&self, is_for_ever: bool) -> Waiter {
         match self.goroutine() {
             Some((_, g)) => Waiter::early(g),
             None => {
                 // One of its own: before it sleeps the thread may run wakers, which wait themselves.
-                let parker = Parker::borrow();
+                let parker = Parker::take();
                 parker.begin_wait(is_for_ever);
                 Waiter::thread(parker)
             }
@@ -463,6 +464,13 @@ fn begin_yield(token: &mut Token) -> Option<Parked> {
         return None;
     }
     Some(token.prepare_switch())
+}
+
+/// Ends the use of [`Token::early_waiter`]'s.
+pub(crate) fn end_early(waiter: Waiter) {
+    if let Kind::Thread(parker) = waiter.kind() {
+        parker.give_back();
+    }
 }
 
 /// Closes a bracket out of the way of the user's code.

@@ -515,9 +515,15 @@ impl Parker {
     }
 
     /// The thread's own: no waker of a model waits, so nobody else needs it meanwhile.
+    pub(crate) fn take() -> &'static Parker {
+        parker()
+    }
+
     pub(crate) fn borrow() -> &'static Parker {
         parker()
     }
+
+    pub(crate) fn give_back(&'static self) {}
 
     pub(crate) fn begin_wait(&self, _is_for_ever: bool) {}
 

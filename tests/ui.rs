@@ -12,7 +12,7 @@ fn mistakes_are_reported_where_they_were_made() {
 }
 
 #[test]
-fn programs_start_in_main() {
+fn programs_without_mistakes_compile() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
 }

@@ -21,14 +21,14 @@ pub(super) struct Clock {
     due: AtomicU64,
     /// The time from one value to the next; `None` if there is one only.
     period: Option<Duration>,
-    /// Puts a value into the channel, which is one of instants.
-    put: unsafe fn(&Core, &mut State, Instant),
 }
 
 const NEVER: u64 = u64::MAX;
 
+/// Puts a value into a channel of instants.
+///
 /// # Safety
-/// The core is that of a channel of instants.
+/// The core is that of such a channel.
 unsafe fn put(core: &Core, state: &mut State, value: Instant) {
     // SAFETY: our caller's promise; a channel begins with its core.
     let chan = unsafe { &*std::ptr::from_ref(core).cast::<Chan<Instant>>() };
@@ -41,7 +41,6 @@ impl Clock {
             base,
             due: AtomicU64::new(NEVER),
             period,
-            put,
         };
         clock.set(first);
         clock
@@ -75,7 +74,7 @@ impl Clock {
             return;
         }
         // SAFETY: clocks are made for channels of instants only.
-        unsafe { (self.put)(core, state, due) };
+        unsafe { put(core, state, due) };
         match self.period {
             // Those that were missed are left out.
             Some(period) => self.set((now - self.base).saturating_add(period)),

@@ -2,9 +2,11 @@
 //! the lock.
 //!
 //! 1. Under the lock nothing of the user's is dropped, cloned or compared, no waker is called and
-//!    nobody is readied: an operation leaves the lock by [`Core::release`], which does these after it.
-//! 2. `len` and `ready` mirror the state for those who look without the lock. They are
-//!    written under it (Release), so whoever knows that an operation was done sees it (Acquire).
+//!    nobody is readied: an operation that ends somebody's wait leaves the lock by [`Core::release`] or
+//!    [`Core::finish`], which do these after it.
+//! 2. `len` and `ready` mirror the state for those who look without the lock. They are written under
+//!    it (Release), so whoever knows that an operation was done sees it (Acquire); `ready` first, so
+//!    that what is seen in `len` or `is_closed` can be had.
 //! 3. Watchers only want to know that an operation could succeed; they are told, and look for
 //!    themselves. All of them are told each time, so one who does not come keeps nobody waiting.
 
@@ -176,6 +178,14 @@ impl Core {
         Tasks::NONE
     }
 
+    /// Leaves the lock and the bracket, and wakes whomever the operation has ended the wait of.
+    #[inline(always)]
+    pub(super) fn finish(&self, state: Guard<'_, State>, token: Token, wake: Option<Waiter>) {
+        let tasks = self.release(state, &token, wake);
+        drop(token);
+        tasks.wake();
+    }
+
     #[cold]
     #[inline(never)]
     fn release_and_tell(
@@ -222,7 +232,7 @@ impl Core {
 
     /// Closes; false if it was closed. What is buffered stays.
     pub(super) fn close(&self) -> bool {
-        let token = crate::runtime::enter();
+        let token = runtime::enter();
         let mut state = self.state.lock();
         if self.is_closed_under(&state) {
             return false;

@@ -20,7 +20,6 @@ use super::core::{Core, State};
 use super::ends::Sender;
 use super::error::SendError;
 use super::raw::{Chan, Tried};
-use super::wait::finish;
 use crate::runtime::{self, Outcome, Sudog, Waiter};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -151,8 +150,7 @@ impl<T> Chan<T> {
             (&raw mut (*receiver.as_ptr()).outcome).write(outcome);
             (&raw const (*receiver.as_ptr()).waiter).read()
         };
-        let tasks = self.core.release(state, &token, Some(waiter));
-        finish(token, tasks);
+        self.core.finish(state, token, Some(waiter));
     }
 
     /// Puts the value into the place that was kept for it.
@@ -175,8 +173,7 @@ impl<T> Chan<T> {
                 None
             }
         };
-        let tasks = self.core.release(state, &token, wake);
-        finish(token, tasks);
+        self.core.finish(state, token, wake);
         Ok(())
     }
 
@@ -186,8 +183,7 @@ impl<T> Chan<T> {
         let mut state = self.core.state.lock();
         state.reserved -= 1;
         let wake = self.serve_sender(&mut state);
-        let tasks = self.core.release(state, &token, wake);
-        finish(token, tasks);
+        self.core.finish(state, token, wake);
     }
 
     /// Has the first waiting sender use room that came free.

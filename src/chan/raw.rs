@@ -9,7 +9,7 @@
 //!    kept for its value.
 
 use super::core::{Core, Flavor, Side, State};
-use super::wait::{Begun, Wait, end_wait, finish};
+use super::wait::{Begun, Wait, end_wait};
 use crate::runtime::{self, Outcome, Place, Sudog, WaitReason, Waiter};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
@@ -195,8 +195,7 @@ impl<T> Chan<T> {
                 Some(receiver.waiter)
             }
         });
-        let tasks = self.core.release(state, &token, wake);
-        finish(token, tasks);
+        self.core.finish(state, token, wake);
     }
 
     fn give_memory_back(&self, state: &mut State) {
@@ -231,8 +230,7 @@ impl<T> Chan<T> {
         // SAFETY: our caller's promise.
         match unsafe { self.send_under(&mut state, slot) } {
             Tried::Done(wake) => {
-                let tasks = self.core.release(state, &token, wake);
-                finish(token, tasks);
+                self.core.finish(state, token, wake);
                 Ok(())
             }
             Tried::Closed => Err(Missing::Closed),
@@ -291,8 +289,7 @@ impl<T> Chan<T> {
         // SAFETY: our caller's promise.
         match unsafe { self.send_under(&mut state, slot) } {
             Tried::Done(wake) => {
-                let tasks = self.core.release(state, &token, wake);
-                finish(token, tasks);
+                self.core.finish(state, token, wake);
                 Begun::Over(Outcome::Done)
             }
             Tried::Closed => Begun::Over(Outcome::Closed),
@@ -317,8 +314,7 @@ impl<T> Chan<T> {
             // SAFETY: our own slot.
             match unsafe { self.recv_under(&mut state, slot.as_mut_ptr()) } {
                 Tried::Done(wake) => {
-                    let tasks = self.core.release(state, &token, wake);
-                    finish(token, tasks);
+                    self.core.finish(state, token, wake);
                     break;
                 }
                 Tried::Closed => return Err(Missing::Closed),
@@ -380,8 +376,7 @@ impl<T> Chan<T> {
         // SAFETY: our caller's slot.
         match unsafe { self.recv_under(&mut state, slot) } {
             Tried::Done(wake) => {
-                let tasks = self.core.release(state, &token, wake);
-                finish(token, tasks);
+                self.core.finish(state, token, wake);
                 Begun::Over(Outcome::Done)
             }
             Tried::Closed => Begun::Over(Outcome::Closed),

@@ -55,24 +55,7 @@ const AGAIN: usize = usize::MAX;
 #[track_caller]
 #[inline(always)]
 pub fn wait<const BIASED: bool>(cases: &mut [CaseRef<'_, '_>]) -> usize {
-    let cases = CaseRef::all(cases);
-    let at = Location::caller();
-    let mut wait = MaybeUninit::uninit();
-    loop {
-        // SAFETY: the cases and the wait stay where they are.
-        let chosen = match unsafe { begin(cases, BIASED, None, &mut wait, at) } {
-            Begun::Over(chosen) => chosen,
-            Begun::Parked(parked) => {
-                // SAFETY: it has begun.
-                let wait = unsafe { wait.assume_init_mut() };
-                parked.switch_park(&mut wait.token);
-                end(wait, cases)
-            }
-        };
-        if chosen != AGAIN {
-            return chosen;
-        }
-    }
+    wait_at(CaseRef::all(cases), BIASED, None, Location::caller())
 }
 
 /// As `wait`, but not past `limit`: then it returns the number of cases.
@@ -83,7 +66,8 @@ pub fn wait_timeout<const BIASED: bool>(cases: &mut [CaseRef<'_, '_>], limit: Du
     wait_at(CaseRef::all(cases), BIASED, deadline, Location::caller())
 }
 
-/// Waits with all that can be said.
+/// Waits with all that can be said. Inlined, so that no frame is left after the switch (coro.rs).
+#[inline(always)]
 pub(super) fn wait_at(
     cases: &mut [&mut Case<'_>],
     biased: bool,
@@ -150,14 +134,6 @@ unsafe fn begin(
     wait: &mut MaybeUninit<Wait>,
     at: &'static Location<'static>,
 ) -> Begun {
-    let place = Place {
-        reason: if cases.iter().any(|case| case.core.is_some()) {
-            WaitReason::Select
-        } else {
-            WaitReason::SelectNoCases
-        },
-        at,
-    };
     let found = match look(runtime::enter_blocking(), cases, biased) {
         Found::None(token) => {
             let first = lock_all(cases);
@@ -169,7 +145,7 @@ unsafe fn begin(
                 }
                 // SAFETY: our caller's promise; all locks are held.
                 Found::None(token) => unsafe {
-                    return enqueue(token, cases, first, (biased, deadline), wait, place);
+                    return enqueue(token, cases, first, (biased, deadline), wait, at);
                 },
                 found => found,
             }
@@ -179,7 +155,7 @@ unsafe fn begin(
     match found {
         Found::Chosen(chosen) => Begun::Over(chosen),
         // SAFETY: our caller's promise.
-        Found::Late(late) => unsafe { begin_bound(late, cases, wait, place) },
+        Found::Late(late) => unsafe { begin_bound(late, cases, wait, at) },
         Found::None(_) => crate::sys::fatal!("a select was tried in vain and not enqueued"),
     }
 }
@@ -209,8 +185,14 @@ unsafe fn enqueue<'a>(
     first: *const Case<'a>,
     (is_biased, deadline): (bool, Option<Instant>),
     wait: &mut MaybeUninit<Wait>,
-    place: Place,
+    at: &'static Location<'static>,
 ) -> Begun {
+    let reason = if first.is_null() {
+        WaitReason::SelectNoCases
+    } else {
+        WaitReason::Select
+    };
+    let place = Place { reason, at };
     let mut is_watched = false;
     // SAFETY: all locks are held.
     unsafe {
@@ -307,8 +289,12 @@ unsafe fn begin_bound(
     late: Late<'_>,
     cases: &mut [&mut Case<'_>],
     wait: &mut MaybeUninit<Wait>,
-    place: Place,
+    at: &'static Location<'static>,
 ) -> Begun {
+    let place = Place {
+        reason: WaitReason::Select,
+        at,
+    };
     let waiter = late.token.early_waiter(true);
     let index = late.index;
     let (token, tasks) = late.bind(cases, waiter);

@@ -2,7 +2,7 @@
 
 use super::core::Side;
 use super::raw::{Chan, Missing, Tried, Unsent, sends};
-use super::wait::{Begun, end_wait, finish};
+use super::wait::{Begun, end_wait};
 use crate::runtime::{self, Outcome};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
@@ -38,8 +38,7 @@ impl<T> Chan<T> {
         // SAFETY: our caller's promise.
         match unsafe { self.send_under(&mut state, slot) } {
             Tried::Done(wake) => {
-                let tasks = self.core.release(state, &token, wake);
-                finish(token, tasks);
+                self.core.finish(state, token, wake);
                 Some(Outcome::Done)
             }
             Tried::Closed => Some(Outcome::Closed),
@@ -91,8 +90,7 @@ impl<T> Chan<T> {
         // SAFETY: our caller's slot.
         match unsafe { self.recv_under(&mut state, slot) } {
             Tried::Done(wake) => {
-                let tasks = self.core.release(state, &token, wake);
-                finish(token, tasks);
+                self.core.finish(state, token, wake);
                 Some(Outcome::Done)
             }
             Tried::Closed => Some(Outcome::Closed),

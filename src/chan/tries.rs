@@ -5,7 +5,6 @@ use super::core::{Core, State, Tasks};
 use super::locks::unlock_but;
 use super::offer::Hold;
 use super::raw::Tried;
-use super::wait::finish;
 use crate::runtime::{self, Outcome, Sudog, Token, Waiter};
 use crate::sys::lock::Guard;
 use std::ptr::NonNull;
@@ -131,8 +130,7 @@ impl<'a> Case<'a> {
                 None
             }
         };
-        let tasks = core.release(state, &token, wake);
-        finish(token, tasks);
+        core.finish(state, token, wake);
         Found::Chosen(index)
     }
 }

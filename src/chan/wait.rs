@@ -46,13 +46,6 @@ pub(super) unsafe fn end_wait(parked: Parked, wait: &mut MaybeUninit<Wait>) -> O
     wait.sudog.outcome
 }
 
-/// Closes the bracket and wakes the futures that an operation has ended the wait of.
-#[inline(always)]
-pub(super) fn finish(token: Token, tasks: Tasks) {
-    drop(token);
-    tasks.wake();
-}
-
 impl Core {
     /// Queues a sudog and parks; a thread returns when its wait is over.
     ///
@@ -174,8 +167,7 @@ impl Core {
         let mut state = self.state.lock();
         // SAFETY: under the lock; our own sudog.
         unsafe { state.queue(side).remove(NonNull::from(&mut sudog)) };
-        let tasks = self.release(state, &token, None);
-        finish(token, tasks);
+        self.finish(state, token, None);
         None
     }
 }

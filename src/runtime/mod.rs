@@ -27,7 +27,8 @@
 // instruction could then be a park, also those inside `malloc`).
 //
 // **The gate.** Nothing above this file sees the scheduler: `mod sched` is private. What is here:
-// `enter`, `enter_blocking` and the `Token` they give, with `waiter`, `park` and `ready`;
+// `enter`, `enter_blocking` and the `Token` they give, with `waiter`, `park` and `ready`, and their
+// early forms for a wait that may be over before it begins (latch.rs);
 // `Sudog`, `WaitQ` and `Commit` to park with; `spawn`, `blocking`, `yield_now`.
 
 mod cells;

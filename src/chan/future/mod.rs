@@ -17,7 +17,6 @@ pub use send::SendFuture;
 pub use stream::{IntoStream, RecvStream};
 
 use crate::runtime::{self, Sudog, Task, Waiter};
-use std::marker::PhantomPinned;
 use std::ptr::NonNull;
 use std::task::Context;
 use std::time::Instant;
@@ -26,7 +25,6 @@ use std::time::Instant;
 pub(super) struct Place {
     pub(super) task: Option<&'static Task>,
     pub(super) sudog: Sudog,
-    _pinned: PhantomPinned,
 }
 
 impl Place {
@@ -34,7 +32,6 @@ impl Place {
         Place {
             task: None,
             sudog: Sudog::unused(),
-            _pinned: PhantomPinned,
         }
     }
 

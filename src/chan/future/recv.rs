@@ -5,7 +5,6 @@ use crate::chan::core::{Core, Side, State};
 use crate::chan::ends::Receiver;
 use crate::chan::error::RecvError;
 use crate::chan::raw::{Chan, Tried};
-use crate::chan::wait::finish;
 use crate::runtime;
 use futures_core::FusedFuture;
 use std::fmt;
@@ -54,8 +53,7 @@ impl<T> Receiving<T> {
         let owner = match tried {
             Tried::Done(wake) => {
                 self.has_asked = false;
-                let tasks = chan.core.release(state, &token, wake);
-                finish(token, tasks);
+                chan.core.finish(state, token, wake);
                 // SAFETY: done: it was written.
                 return Poll::Ready(Ok(unsafe { slot.assume_init() }));
             }

@@ -5,7 +5,6 @@ use crate::chan::core::Side;
 use crate::chan::ends::Sender;
 use crate::chan::error::SendError;
 use crate::chan::raw::Tried;
-use crate::chan::wait::finish;
 use crate::runtime::{self, Outcome};
 use futures_core::FusedFuture;
 use std::fmt;
@@ -59,8 +58,7 @@ impl<T> SendFuture<'_, T> {
         match tried {
             Tried::Done(wake) => {
                 self.stage = Stage::Over;
-                let tasks = chan.core.release(state, &token, wake);
-                finish(token, tasks);
+                chan.core.finish(state, token, wake);
                 Poll::Ready(Ok(()))
             }
             Tried::Closed => {
@@ -78,8 +76,7 @@ impl<T> SendFuture<'_, T> {
                     // SAFETY: under the lock; we are pinned, and our drop takes the sudog out.
                     unsafe { state.queue(Side::Send).push(sudog) };
                 }
-                let tasks = chan.core.release(state, &token, None);
-                finish(token, tasks);
+                chan.core.finish(state, token, None);
                 Poll::Pending
             }
         }

@@ -247,8 +247,7 @@ impl Token {
     /// Does the part before the switch of a wait that may be over already.
     ///
     /// # Safety
-    /// `waiter` is [`Token::early_waiter`]'s, of this goroutine though maybe of an earlier bracket;
-    /// and a goroutine that gets a [`Parked`] switches next.
+    /// `waiter` is [`Token::early_waiter`]'s; and a goroutine that gets a [`Parked`] switches next.
     pub(crate) unsafe fn begin_park_early(
         &mut self,
         waiter: Waiter,

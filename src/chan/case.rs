@@ -153,9 +153,7 @@ impl<'a> Case<'a> {
 
     /// Makes the sudog of another wait; it keeps its turn.
     pub(super) fn renew(&mut self, sudog: Sudog) -> NonNull<Sudog> {
-        let turn = self.sudog.turn;
-        self.sudog = sudog;
-        self.sudog.turn = turn;
+        self.sudog = sudog.in_turn(self.sudog.turn);
         NonNull::from(&mut self.sudog)
     }
 }

@@ -4,16 +4,20 @@
 //! 1. Under the lock nothing of the user's is dropped, cloned or compared, no waker is called and
 //!    nobody is readied: an operation that ends somebody's wait leaves the lock by [`Core::release`] or
 //!    [`Core::finish`], which do these after it.
-//! 2. `len` and `ready` mirror the state for those who look without the lock. They are written under
-//!    it (Release), so whoever knows that an operation was done sees it (Acquire); `ready` first, so
-//!    that what is seen in `len` or `is_closed` can be had.
+//! 2. The marks and `len` mirror the state for those who look without the lock. They are written under
+//!    it (Release), so whoever knows that an operation was done sees it (Acquire); the marks first, so
+//!    that what is seen in `len` can be had.
 //! 3. Watchers only want to know that an operation could succeed; they are told, and look for
 //!    themselves. All of them are told each time, so one who does not come keeps nobody waiting.
+//! 4. What nearly every operation needs is in one cache line; the rest is behind it.
 
 use super::clock::Clock;
-use crate::runtime::{self, Kind, Outcome, Sudog, Task, Token, WaitQ, Waiter};
-use crate::sys::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use crate::sys::lock::{Guard, Lock};
+use super::woken::{Tasks, Woken};
+use crate::runtime::{self, Outcome, Sudog, Token, Turn, WaitQ, Waiter};
+use crate::sys::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::sys::spin::{self, SpinLock};
+use std::cell::UnsafeCell;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::time::Instant;
 
@@ -28,35 +32,55 @@ pub(super) enum Flavor {
     Timer,
 }
 
-/// In this order what an operation needs is together.
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Core {
-    pub(super) state: Lock<State>,
+    /// Beside the lock the marks.
+    pub(super) state: SpinLock<State, AtomicU8>,
+    /// `State::len`, for those who look without the lock; [`MANY`] if it is that or more.
+    len: AtomicU32,
+    /// The number of the last turn; under the lock.
+    turns: AtomicU32,
     /// How many values may be buffered; [`UNBOUNDED`] for as many as there is memory.
     capacity: usize,
-    len: AtomicUsize,
-    /// The sides whose operations would not have to wait.
-    ready: AtomicU8,
-    is_closed: AtomicBool,
-    pub(super) flavor: Flavor,
+    /// Under the lock.
+    watch: UnsafeCell<Option<Box<Watch>>>,
     pub(super) clock: Option<Box<Clock>>,
     /// How many ends there are.
     pub(super) sender_count: AtomicUsize,
     pub(super) receiver_count: AtomicUsize,
 }
 
+// SAFETY: `watch` is used under the lock, and its sudogs are those of waiters as in the queues.
+unsafe impl Sync for Core {}
+
 const UNBOUNDED: usize = usize::MAX;
 
-/// What the lock protects, besides the buffer, which is the typed channel's.
+const MANY: u32 = u32::MAX;
+
+/// A send would not have to wait.
+const CAN_SEND: u8 = 1;
+/// A receive would not have to wait.
+const CAN_RECV: u8 = 2;
+const CLOSED: u8 = 4;
+/// Somebody watches.
+const WATCHED: u8 = 8;
+/// Of [`Flavor::Timer`].
+const TIMER: u8 = 16;
+/// Of [`Flavor::Never`].
+const NEVER: u8 = 32;
+
+/// What the lock protects, besides the buffer, which is the typed channel's, and who watches.
 pub(super) struct State {
     pub(super) receivers: WaitQ,
     pub(super) senders: WaitQ,
     /// How many values are buffered.
     pub(super) len: usize,
-    /// Places in the buffer that are kept for late offers.
-    pub(super) reserved: usize,
-    watch: Option<Box<Watch>>,
+    /// For how many more there is room. Less than none where a value was put back or a place is kept
+    /// that is one too many.
+    pub(super) room: isize,
 }
+
+pub(super) type Guard<'a> = spin::Guard<'a, State, AtomicU8>;
 
 struct Watch {
     for_value: WaitQ,
@@ -73,33 +97,63 @@ impl Side {
     #[inline]
     const fn bit(self) -> u8 {
         match self {
-            Side::Send => 1,
-            Side::Recv => 2,
+            Side::Send => CAN_SEND,
+            Side::Recv => CAN_RECV,
         }
     }
 }
 
 impl Core {
+    /// How much of it is in use by nearly every operation.
+    pub(super) const HOT: usize = offset_of!(Core, capacity);
+
     pub(super) fn new(capacity: Option<usize>, flavor: Flavor) -> Core {
         let capacity = capacity.unwrap_or(UNBOUNDED);
         let state = State {
             receivers: WaitQ::new(),
             senders: WaitQ::new(),
             len: 0,
-            reserved: 0,
-            watch: None,
+            room: isize::try_from(capacity).unwrap_or(isize::MAX),
+        };
+        let can_send = if capacity > 0 { CAN_SEND } else { 0 };
+        let origin = match flavor {
+            Flavor::Ordinary => 0,
+            Flavor::Timer => TIMER,
+            Flavor::Never => NEVER,
         };
         Core {
-            state: Lock::new(state),
+            state: SpinLock::new(state, AtomicU8::new(can_send | origin)),
+            len: AtomicU32::new(0),
+            turns: AtomicU32::new(0),
             capacity,
-            len: AtomicUsize::new(0),
-            ready: AtomicU8::new(if capacity > 0 { Side::Send.bit() } else { 0 }),
-            is_closed: AtomicBool::new(false),
-            flavor,
+            watch: UnsafeCell::new(None),
             clock: None,
             sender_count: AtomicUsize::new(1),
             receiver_count: AtomicUsize::new(1),
         }
+    }
+
+    #[inline]
+    pub(super) fn flavor(&self) -> Flavor {
+        match self.marks(Ordering::Relaxed) & (TIMER | NEVER) {
+            0 => Flavor::Ordinary,
+            TIMER => Flavor::Timer,
+            _ => Flavor::Never,
+        }
+    }
+
+    #[inline]
+    fn marks(&self, ordering: Ordering) -> u8 {
+        self.state.beside.load(ordering)
+    }
+
+    /// The clock, on a channel of time. The others are not asked behind their first cache line.
+    #[inline]
+    pub(super) fn clock(&self) -> Option<&Clock> {
+        if self.marks(Ordering::Relaxed) & TIMER == 0 {
+            return None;
+        }
+        self.clock.as_deref()
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
@@ -109,66 +163,76 @@ impl Core {
     /// How many values are buffered; out of date when you read it. One too many, which was put back or
     /// was made for a future, does not show.
     pub(super) fn len(&self) -> usize {
-        let is_due = self.clock.as_ref().is_some_and(|clock| clock.is_due());
-        let len = self.len.load(Ordering::Acquire);
+        let is_due = self.clock().is_some_and(Clock::is_due);
+        let len = match self.len.load(Ordering::Acquire) {
+            MANY => self.exact_len(),
+            len => len as usize,
+        };
         len.max(usize::from(is_due)).min(self.capacity)
+    }
+
+    #[cold]
+    fn exact_len(&self) -> usize {
+        let _token = runtime::enter();
+        self.state.lock().len
     }
 
     /// When there will be a value, on a channel of time.
     #[inline]
     pub(super) fn due(&self) -> Option<Instant> {
-        self.clock.as_ref()?.due()
+        self.clock()?.due()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::Acquire)
+        self.marks(Ordering::Acquire) & CLOSED != 0
     }
 
     /// Whether an operation would not have to wait, seen without the lock.
     #[inline]
     pub(super) fn looks_ready(&self, side: Side) -> bool {
-        self.ready.load(Ordering::Acquire) & side.bit() != 0
-            || self.clock.as_ref().is_some_and(|clock| clock.is_due())
+        self.marks(Ordering::Acquire) & side.bit() != 0 || self.clock().is_some_and(Clock::is_due)
     }
 
     /// The same by one who holds the lock. A queue may hold waiters whose wait is over, so this may
     /// say yes in vain.
     pub(super) fn is_ready(&self, state: &State, side: Side) -> bool {
-        let is_due = || self.clock.as_ref().is_some_and(|clock| clock.is_due());
-        self.sides(state) & side.bit() != 0 || side == Side::Recv && is_due()
-    }
-
-    /// The sides that are ready, time aside.
-    #[inline]
-    fn sides(&self, state: &State) -> u8 {
-        let is_closed = self.is_closed_under(state);
-        let can_send = self.has_room(state) | !state.receivers.is_empty() | is_closed;
-        let can_recv = (state.len > 0) | !state.senders.is_empty() | is_closed;
-        (u8::from(can_send) * Side::Send.bit()) | (u8::from(can_recv) * Side::Recv.bit())
+        let is_due = || self.clock().is_some_and(Clock::is_due);
+        self.is_closed_under(state)
+            || state.sides() & side.bit() != 0
+            || side == Side::Recv && is_due()
     }
 
     /// Whether it is closed, by one who holds the lock: it is written under it.
     #[inline]
     pub(super) fn is_closed_under(&self, _: &State) -> bool {
-        self.is_closed.load(Ordering::Relaxed)
+        self.marks(Ordering::Relaxed) & CLOSED != 0
     }
 
+    /// Whether somebody watches.
     #[inline]
-    pub(super) fn has_room(&self, state: &State) -> bool {
-        state.len + state.reserved < self.capacity
+    pub(super) fn is_watched(&self, _: &State) -> bool {
+        self.marks(Ordering::Relaxed) & WATCHED != 0
+    }
+
+    /// Sets one mark or clears it; under the lock.
+    fn mark(&self, _: &State, mark: u8, is_set: bool) {
+        let others = self.marks(Ordering::Relaxed) & !mark;
+        let marks = others | if is_set { mark } else { 0 };
+        self.state.beside.store(marks, Ordering::Release);
+    }
+
+    /// How many places in the buffer are kept for late offers.
+    pub(super) fn reserved(&self, state: &State) -> usize {
+        let capacity = isize::try_from(self.capacity).unwrap_or(isize::MAX);
+        (capacity - state.len as isize - state.room) as usize
     }
 
     /// Leaves the lock: brings the mirrors up to date, unlocks, readies `wake`, and tells those who
     /// watch. Futures among them are for the caller to wake, after the bracket.
     #[inline(always)]
-    pub(super) fn release(
-        &self,
-        state: Guard<'_, State>,
-        token: &Token,
-        wake: Option<Waiter>,
-    ) -> Tasks {
-        self.mirror(&state);
-        if state.watch.is_some() || wake.is_some_and(Waiter::is_task) {
+    pub(super) fn release(&self, state: Guard<'_>, token: &Token, wake: Option<Waiter>) -> Tasks {
+        let marks = self.mirror(&state);
+        if marks & WATCHED != 0 || wake.is_some_and(Waiter::is_task) {
             return self.release_and_tell(state, token, wake);
         }
         drop(state);
@@ -180,7 +244,7 @@ impl Core {
 
     /// Leaves the lock and the bracket, and wakes whomever the operation has ended the wait of.
     #[inline(always)]
-    pub(super) fn finish(&self, state: Guard<'_, State>, token: Token, wake: Option<Waiter>) {
+    pub(super) fn finish(&self, state: Guard<'_>, token: Token, wake: Option<Waiter>) {
         let tasks = self.release(state, &token, wake);
         drop(token);
         tasks.wake();
@@ -188,12 +252,7 @@ impl Core {
 
     #[cold]
     #[inline(never)]
-    fn release_and_tell(
-        &self,
-        mut state: Guard<'_, State>,
-        token: &Token,
-        wake: Option<Waiter>,
-    ) -> Tasks {
+    fn release_and_tell(&self, mut state: Guard<'_>, token: &Token, wake: Option<Waiter>) -> Tasks {
         let mut woken = Woken::default();
         self.take_watchers(&mut state, &mut woken);
         drop(state);
@@ -203,11 +262,23 @@ impl Core {
         woken.ready_others(token)
     }
 
+    /// Brings the mirrors up to date; the marks.
     #[inline]
-    pub(super) fn mirror(&self, state: &State) {
-        // In this order: whoever sees that there is a value, or room, sees that it can be had.
-        self.ready.store(self.sides(state), Ordering::Release);
-        self.len.store(state.len, Ordering::Release);
+    pub(super) fn mirror(&self, state: &State) -> u8 {
+        let mut marks = self.marks(Ordering::Relaxed);
+        if marks & CLOSED == 0 {
+            marks = marks & !(CAN_SEND | CAN_RECV) | state.sides();
+            self.state.beside.store(marks, Ordering::Release);
+        }
+        let len = u32::try_from(state.len).unwrap_or(MANY);
+        self.len.store(len, Ordering::Release);
+        marks
+    }
+
+    #[allow(clippy::mut_from_ref, reason = "the state is the proof of the lock")]
+    fn watch<'a>(&'a self, _: &'a mut State) -> &'a mut Option<Box<Watch>> {
+        // SAFETY: a `State` is reached under the lock only, and `&mut` to it is there once.
+        unsafe { &mut *self.watch.get() }
     }
 
     /// Takes out those who watch for what is the case now.
@@ -216,17 +287,17 @@ impl Core {
             self.is_ready(state, Side::Send),
             self.is_ready(state, Side::Recv),
         );
-        let Some(watch) = &mut state.watch else {
-            return;
-        };
+        let kept = self.watch(state);
+        let Some(watch) = kept else { return };
         if can_recv {
-            take_all(&mut watch.for_value, woken);
+            woken.take_all(&mut watch.for_value);
         }
         if can_send {
-            take_all(&mut watch.for_room, woken);
+            woken.take_all(&mut watch.for_room);
         }
         if watch.for_value.is_empty() && watch.for_room.is_empty() {
-            state.watch = None;
+            *kept = None;
+            self.mark(state, WATCHED, false);
         }
     }
 
@@ -237,13 +308,11 @@ impl Core {
         if self.is_closed_under(&state) {
             return false;
         }
-        // In this order: whoever sees that it is closed finds that both sides can tell so.
-        self.ready
-            .store(Side::Send.bit() | Side::Recv.bit(), Ordering::Release);
-        self.is_closed.store(true, Ordering::Release);
+        // In one step: whoever sees that it is closed finds that both sides can tell so.
+        self.mark(&state, CLOSED | CAN_SEND | CAN_RECV, true);
         let mut woken = Woken::default();
-        take_all(&mut state.receivers, &mut woken);
-        take_all(&mut state.senders, &mut woken);
+        woken.take_all(&mut state.receivers);
+        woken.take_all(&mut state.senders);
         self.mirror(&state);
         self.take_watchers(&mut state, &mut woken);
         drop(state);
@@ -255,6 +324,19 @@ impl Core {
 }
 
 impl State {
+    /// The sides that are ready, unless it is closed; time aside.
+    #[inline]
+    fn sides(&self) -> u8 {
+        let can_send = self.has_room() | !self.receivers.is_empty();
+        let can_recv = (self.len > 0) | !self.senders.is_empty();
+        (u8::from(can_send) * CAN_SEND) | (u8::from(can_recv) * CAN_RECV)
+    }
+
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.room > 0
+    }
+
     /// The queue of those who wait to do this.
     #[inline]
     pub(super) fn queue(&mut self, side: Side) -> &mut WaitQ {
@@ -264,21 +346,62 @@ impl State {
         }
     }
 
+    /// Keeps a place in the buffer for the value of a late offer; gives whom to ready.
+    ///
+    /// # Safety
+    /// `offer` is the popped sudog of a late offer of this channel.
+    pub(super) unsafe fn reserve(&mut self, mut offer: NonNull<Sudog>) -> Waiter {
+        self.room -= 1;
+        // SAFETY: the offer is ours since it was popped.
+        let offer = unsafe { offer.as_mut() };
+        offer.outcome = Outcome::Wanted;
+        offer.waiter
+    }
+}
+
+/// Waits, in the queues.
+impl Core {
+    #[inline]
+    fn next_turn(&self, _: &State) -> Turn {
+        let turn = Turn::after(self.turns.load(Ordering::Relaxed));
+        self.turns.store(turn.number(), Ordering::Relaxed);
+        turn
+    }
+
+    /// Queues a waiter: at the end, or in its old place if it was here before.
+    ///
+    /// # Safety
+    /// As for [`WaitQ::push`].
+    #[inline]
+    pub(super) unsafe fn enqueue(&self, state: &mut State, side: Side, mut sudog: NonNull<Sudog>) {
+        // SAFETY: our caller's promise; the sudog is its own.
+        unsafe {
+            match sudog.as_ref().turn {
+                None => {
+                    sudog.as_mut().turn = Some(self.next_turn(state));
+                    state.queue(side).push(sudog);
+                }
+                Some(turn) => state.queue(side).push_back_in(sudog, turn),
+            }
+        }
+    }
+
     /// Has `receiver` wait for the value of a late offer; gives whom to ready.
     ///
     /// # Safety
     /// `offer` is the popped sudog of a late offer of this channel; both sudogs stay where they are
     /// until the offer was kept or withdrawn.
     pub(super) unsafe fn bind(
-        &mut self,
+        &self,
+        state: &mut State,
         mut offer: NonNull<Sudog>,
         receiver: NonNull<Sudog>,
     ) -> Waiter {
         // SAFETY: the offer is ours since it was popped, the receiver is our caller's own.
         let offer = unsafe {
             let turn = &raw mut (*receiver.as_ptr()).turn;
-            if *turn == 0 {
-                *turn = self.receivers.next_turn();
+            if (*turn).is_none() {
+                *turn = Some(self.next_turn(state));
             }
             offer.as_mut()
         };
@@ -287,26 +410,10 @@ impl State {
         offer.waiter
     }
 
-    #[inline]
-    pub(super) fn is_watched(&self) -> bool {
-        self.watch.is_some()
-    }
-
-    /// Keeps a place in the buffer for the value of a late offer; gives whom to ready.
-    ///
-    /// # Safety
-    /// `offer` is the popped sudog of a late offer of this channel.
-    pub(super) unsafe fn reserve(&mut self, mut offer: NonNull<Sudog>) -> Waiter {
-        self.reserved += 1;
-        // SAFETY: the offer is ours since it was popped.
-        let offer = unsafe { offer.as_mut() };
-        offer.outcome = Outcome::Wanted;
-        offer.waiter
-    }
-
     /// The queue of those who want to know when this can be done.
-    pub(super) fn watchers(&mut self, side: Side) -> &mut WaitQ {
-        let watch = self.watch.get_or_insert_with(|| {
+    pub(super) fn watchers<'a>(&'a self, state: &'a mut State, side: Side) -> &'a mut WaitQ {
+        self.mark(state, WATCHED, true);
+        let watch = self.watch(state).get_or_insert_with(|| {
             Box::new(Watch {
                 for_value: WaitQ::new(),
                 for_room: WaitQ::new(),
@@ -322,92 +429,10 @@ impl State {
     ///
     /// # Safety
     /// The sudog is the caller's, and in this queue if in any.
-    pub(super) unsafe fn unwatch(&mut self, side: Side, sudog: NonNull<Sudog>) {
-        if self.watch.is_some() {
+    pub(super) unsafe fn unwatch(&self, state: &mut State, side: Side, sudog: NonNull<Sudog>) {
+        if self.is_watched(state) {
             // SAFETY: under the lock, by our caller's `&mut`; and our caller's promise.
-            unsafe { self.watchers(side).remove(sudog) };
+            unsafe { self.watchers(state, side).remove(sudog) };
         }
-    }
-}
-
-/// Takes everybody out of a queue whose lock the caller holds.
-fn take_all(queue: &mut WaitQ, woken: &mut Woken) {
-    // SAFETY: our caller holds the lock; a popped sudog is ours until its waiter is readied.
-    while let Some(sudog) = unsafe { queue.pop() } {
-        // SAFETY: as above.
-        woken.others.push(unsafe { sudog.as_ref() }.waiter);
-    }
-}
-
-/// Those whose wait an operation has ended.
-#[derive(Default)]
-pub(super) struct Woken {
-    /// In the order in which they waited.
-    others: Vec<Waiter>,
-    tasks: Tasks,
-}
-
-impl Woken {
-    fn ready(&mut self, token: &Token, waiter: Waiter) {
-        match waiter.kind() {
-            Kind::Task(task) => self.tasks.push(task),
-            _ => token.ready(waiter),
-        }
-    }
-
-    /// Readies all, so that the first runs first: each newcomer to `runnext` sends the one before it
-    /// to the queue, so the first must come last.
-    pub(super) fn ready_others(mut self, token: &Token) -> Tasks {
-        if !self.others.is_empty() {
-            let others = std::mem::take(&mut self.others);
-            let (first, rest) = others.split_at(1);
-            rest.iter()
-                .chain(first)
-                .for_each(|&waiter| self.ready(token, waiter));
-        }
-        self.tasks
-    }
-}
-
-/// Futures to be woken, outside locks and brackets. One word, since most operations wake none.
-#[derive(Default)]
-#[allow(clippy::box_collection, reason = "it crosses in a register")]
-#[must_use]
-pub(super) struct Tasks(Option<Box<Vec<&'static Task>>>);
-
-impl Tasks {
-    pub(super) const NONE: Tasks = Tasks(None);
-
-    #[cold]
-    fn push(&mut self, task: &'static Task) {
-        self.0.get_or_insert_default().push(task);
-    }
-
-    /// Has the futures woken for one who has begun a wait, and must run nothing of the user's before it
-    /// parks: a waker may itself send and receive, and a goroutine has one latch and one claim. So
-    /// another goroutine does it. A thread waits on a parker that it has borrowed for this wait.
-    #[inline]
-    pub(super) fn wake_aside(self, token: &Token) {
-        if self.0.is_none() {
-            return;
-        }
-        if token.goroutine().is_some() {
-            runtime::spawn_task(token, move || self.wake());
-        } else {
-            self.wake();
-        }
-    }
-
-    #[inline]
-    pub(super) fn wake(self) {
-        if self.0.is_some() {
-            self.wake_all();
-        }
-    }
-
-    #[cold]
-    fn wake_all(self) {
-        let tasks = self.0.into_iter().flat_map(|tasks| *tasks);
-        tasks.for_each(Task::wake);
     }
 }

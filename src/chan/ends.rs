@@ -312,7 +312,7 @@ macro_rules! observers {
             /// assert!(!end.close());
             /// ```
             pub fn close(&self) -> bool {
-                self.chan.core.flavor == Flavor::Ordinary && self.chan.core.close()
+                self.chan.core.flavor() == Flavor::Ordinary && self.chan.core.close()
             }
 
             /// Returns whether the channel is closed: no later send can succeed.
@@ -353,8 +353,8 @@ macro_rules! observers {
 
             /// Returns whether both are ends of the same channel.
             pub fn same_channel(&self, other: &$end<T>) -> bool {
-                let both_never = self.chan.core.flavor == Flavor::Never
-                    && other.chan.core.flavor == Flavor::Never;
+                let both_never = self.chan.core.flavor() == Flavor::Never
+                    && other.chan.core.flavor() == Flavor::Never;
                 both_never || Arc::ptr_eq(&self.chan, &other.chan)
             }
         }

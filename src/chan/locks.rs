@@ -6,7 +6,7 @@
 
 use super::case::Case;
 use super::core::Core;
-use crate::sys::lock::Lock;
+use crate::sys::spin::SpinLock;
 use std::ptr;
 
 /// Up to so many cases are sorted in place.
@@ -36,7 +36,7 @@ pub(super) fn lock_all<'a>(cases: &mut [&mut Case<'a>]) -> *const Case<'a> {
         if is_had {
             continue;
         }
-        Lock::leave_locked(core.state.lock());
+        SpinLock::leave_locked(core.state.lock());
         // SAFETY: as above.
         unsafe {
             (*case).next = ptr::null();

@@ -54,6 +54,10 @@ mod shell;
 mod timed;
 mod tries;
 mod wait;
+mod woken;
+
+// Core's invariant 4.
+const _: () = assert!(core::Core::HOT <= 64);
 
 pub use clock::{after, at, tick};
 pub use dynamic::{Select, SelectedOperation};

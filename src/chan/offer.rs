@@ -56,8 +56,8 @@ impl Core {
         if receiver.is_some() {
             return Tried::Held(receiver);
         }
-        if self.has_room(state) {
-            state.reserved += 1;
+        if state.has_room() {
+            state.room -= 1;
             return Tried::Held(None);
         }
         Tried::Blocked
@@ -157,7 +157,7 @@ impl<T> Chan<T> {
     fn fill(&self, value: T) -> Result<(), T> {
         let token = runtime::enter();
         let mut state = self.core.state.lock();
-        state.reserved -= 1;
+        state.room += 1;
         if self.core.is_closed_under(&state) {
             drop(state);
             drop(token);
@@ -181,14 +181,14 @@ impl<T> Chan<T> {
     fn give_room_back(&self) {
         let token = runtime::enter();
         let mut state = self.core.state.lock();
-        state.reserved -= 1;
+        state.room += 1;
         let wake = self.serve_sender(&mut state);
         self.core.finish(state, token, wake);
     }
 
     /// Has the first waiting sender use room that came free.
     pub(super) fn serve_sender(&self, state: &mut State) -> Option<Waiter> {
-        if !self.core.has_room(state) {
+        if !state.has_room() {
             return None;
         }
         // SAFETY: we hold the lock of the queue.

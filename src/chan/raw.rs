@@ -10,7 +10,7 @@
 
 use super::core::{Core, Flavor, Side, State};
 use super::wait::{Begun, Wait, end_wait};
-use crate::runtime::{self, Outcome, Place, Sudog, WaitReason, Waiter};
+use crate::runtime::{self, Outcome, Place, Sudog, Turn, WaitReason, Waiter};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
@@ -98,7 +98,7 @@ impl<T> Chan<T> {
             };
             return Tried::Done(Some(waiter));
         }
-        if self.core.has_room(state) {
+        if state.has_room() {
             // SAFETY: the slot's value is given up.
             let value = unsafe { slot.read() };
             self.push(state, value);
@@ -110,6 +110,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn push(&self, state: &mut State, value: T) {
         state.len += 1;
+        state.room -= 1;
         self.buffer(state).push_back(value);
     }
 
@@ -119,7 +120,7 @@ impl<T> Chan<T> {
     /// The slot is the place for a `T`. It holds one if this is `Done`.
     #[inline(always)]
     pub(super) unsafe fn recv_under(&self, state: &mut State, slot: *mut T) -> Tried {
-        if let Some(clock) = &self.core.clock {
+        if let Some(clock) = self.core.clock() {
             clock.deliver(&self.core, state);
         }
         // The buffer is in another cache line: it is not looked at for nothing.
@@ -133,7 +134,8 @@ impl<T> Chan<T> {
             // SAFETY: our caller's slot.
             unsafe { slot.write(value) };
             state.len -= 1;
-            if !self.core.has_room(state) {
+            state.room += 1;
+            if !state.has_room() {
                 // It had been put back, and was one too many: it leaves no room for a sender.
                 return Tried::Done(None);
             }
@@ -180,11 +182,13 @@ impl<T> Chan<T> {
         let token = runtime::enter();
         let mut state = self.core.state.lock();
         state.len += 1;
+        state.room -= 1;
         self.buffer(&mut state).push_front(value);
         // SAFETY: we hold the lock of the queue.
         let receiver = unsafe { state.receivers.pop() };
         let wake = receiver.and_then(|mut receiver| {
             state.len -= 1;
+            state.room += 1;
             let value = self.buffer(&mut state).pop_front()?;
             // SAFETY: popped: the sudog is ours until its waiter is readied; its slot is the place
             // for a `T`.
@@ -198,10 +202,10 @@ impl<T> Chan<T> {
         self.core.finish(state, token, wake);
     }
 
+    /// Gives a buffer back that has grown large and run empty.
     fn give_memory_back(&self, state: &mut State) {
-        let buffer = self.buffer(state);
-        if buffer.is_empty() && buffer.capacity() > KEPT_CAPACITY && size_of::<T>() > 0 {
-            *buffer = VecDeque::new();
+        if state.len == 0 && self.buffer(state).capacity() > KEPT_CAPACITY && size_of::<T>() > 0 {
+            *self.buffer(state) = VecDeque::new();
         }
     }
 
@@ -268,7 +272,7 @@ impl<T> Chan<T> {
         let outcome = match unsafe { self.begin_send(slot, &mut wait, at) } {
             Begun::Over(outcome) => outcome,
             // SAFETY: it has begun.
-            Begun::Parked(parked) => unsafe { end_wait(parked, &mut wait) },
+            Begun::Parked(parked) => unsafe { end_wait(parked, &mut wait, &mut None) },
         };
         outcome == Outcome::Done
     }
@@ -294,7 +298,7 @@ impl<T> Chan<T> {
             }
             Tried::Closed => Begun::Over(Outcome::Closed),
             _ => {
-                let how = (Side::Send, slot.cast_mut().cast(), &mut 0);
+                let how = (Side::Send, slot.cast_mut().cast(), &mut None);
                 // SAFETY: our caller's promise.
                 unsafe { self.core.begin_wait(token, state, how, wait, sends(at)) }
             }
@@ -304,7 +308,7 @@ impl<T> Chan<T> {
     /// Receives without waiting, unless a partner is about to make the value.
     pub(super) fn try_recv(&self) -> Result<T, Missing> {
         let mut slot = MaybeUninit::<T>::uninit();
-        let mut turn = 0;
+        let mut turn = None;
         loop {
             if !self.core.looks_ready(Side::Recv) {
                 return Err(Missing::Empty);
@@ -341,14 +345,14 @@ impl<T> Chan<T> {
     pub(super) fn recv(&self, at: &'static Location<'static>) -> Option<T> {
         let mut slot = MaybeUninit::<T>::uninit();
         let mut wait = MaybeUninit::uninit();
-        let mut turn = 0;
+        let mut turn = None;
         loop {
             // SAFETY: both stay in this frame.
             let begun = unsafe { self.begin_recv(slot.as_mut_ptr(), &mut turn, &mut wait, at) };
             let outcome = match begun {
                 Begun::Over(outcome) => outcome,
                 // SAFETY: it has begun.
-                Begun::Parked(parked) => unsafe { end_wait(parked, &mut wait) },
+                Begun::Parked(parked) => unsafe { end_wait(parked, &mut wait, &mut turn) },
             };
             match outcome {
                 // SAFETY: then we, or the sender that ended our wait, have written the slot.
@@ -367,7 +371,7 @@ impl<T> Chan<T> {
     unsafe fn begin_recv(
         &self,
         slot: *mut T,
-        turn: &mut u64,
+        turn: &mut Option<Turn>,
         wait: &mut MaybeUninit<Wait>,
         at: &'static Location<'static>,
     ) -> Begun {
@@ -402,7 +406,7 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn receives(&self, at: &'static Location<'static>) -> Place {
-        let reason = match self.core.flavor {
+        let reason = match self.core.flavor() {
             Flavor::Ordinary | Flavor::Timer => WaitReason::ChanReceive,
             Flavor::Never => WaitReason::ChanReceiveNever,
         };
@@ -415,7 +419,7 @@ impl<T> Chan<T> {
         let token = runtime::enter();
         let mut state = self.core.state.lock();
         let buffer = mem::take(self.buffer(&mut state));
-        state.len = 0;
+        state.room += mem::take(&mut state.len) as isize;
         self.core.mirror(&state);
         drop(state);
         drop(token);

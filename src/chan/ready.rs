@@ -110,7 +110,10 @@ impl<'a> Watch<'a> {
                 return true;
             }
             // SAFETY: under the lock; the sudogs are on the heap, and `end` takes them out.
-            unsafe { state.watchers(op.side).push(NonNull::from(sudog)) };
+            unsafe {
+                core.watchers(&mut state, op.side)
+                    .push(NonNull::from(sudog))
+            };
         }
         false
     }
@@ -120,7 +123,10 @@ impl<'a> Watch<'a> {
         let _token = runtime::enter();
         for (op, sudog) in self.operations.iter().zip(&mut self.sudogs) {
             // SAFETY: under the lock; our own sudog, which watches this channel if any.
-            unsafe { op.core.state.lock().unwatch(op.side, NonNull::from(sudog)) };
+            unsafe {
+                op.core
+                    .unwatch(&mut op.core.state.lock(), op.side, NonNull::from(sudog))
+            };
         }
     }
 }

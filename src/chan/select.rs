@@ -12,9 +12,9 @@
 //! withdrawn all begins again, with the old places in the queues.
 
 use super::case::{Case, CaseRef};
-use super::core::Woken;
 use super::locks::{for_each_locked, lock_all, unlock_all, unlock_but};
 use super::tries::{Found, Late, look, try_all};
+use super::woken::Woken;
 use crate::runtime::{self, Commit, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter};
 use std::mem::MaybeUninit;
 use std::panic::Location;
@@ -197,7 +197,7 @@ unsafe fn enqueue<'a>(
     // SAFETY: all locks are held.
     unsafe {
         for_each_locked(first, |core| {
-            is_watched |= core.state.held().is_watched();
+            is_watched |= core.is_watched(core.state.held());
         });
     }
     let due = cases.iter().filter_map(|case| case.due()).min();
@@ -223,7 +223,7 @@ unsafe fn enqueue<'a>(
         let (side, slot) = (case.side, case.slot);
         let sudog = case.renew(Sudog::contested(waiter, slot, ticket, index as u32));
         // SAFETY: under its lock; the sudog stays in our caller's frame until it is out of the queue.
-        unsafe { core.state.held().queue(side).push(sudog) };
+        unsafe { core.enqueue(core.state.held(), side, sudog) };
     }
     let mut woken = Woken::default();
     // SAFETY: all locks are held.

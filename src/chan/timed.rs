@@ -3,7 +3,7 @@
 use super::core::Side;
 use super::raw::{Chan, Missing, Tried, Unsent, sends};
 use super::wait::{Begun, end_wait};
-use crate::runtime::{self, Outcome};
+use crate::runtime::{self, Outcome, Turn};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::time::Instant;
@@ -47,7 +47,7 @@ impl<T> Chan<T> {
                 None
             }
             _ => {
-                let how = (Side::Send, slot.cast_mut().cast(), &mut 0);
+                let how = (Side::Send, slot.cast_mut().cast(), &mut None);
                 // SAFETY: our caller's promise.
                 unsafe { self.core.wait_until(token, state, how, sends(at), deadline) }
             }
@@ -61,7 +61,7 @@ impl<T> Chan<T> {
         at: &'static Location<'static>,
     ) -> Result<T, Missing> {
         let mut slot = MaybeUninit::<T>::uninit();
-        let mut turn = 0;
+        let mut turn = None;
         loop {
             // SAFETY: the slot stays in this frame.
             let outcome =
@@ -81,7 +81,7 @@ impl<T> Chan<T> {
     unsafe fn recv_once_until(
         &self,
         slot: *mut T,
-        turn: &mut u64,
+        turn: &mut Option<Turn>,
         deadline: Instant,
         at: &'static Location<'static>,
     ) -> Option<Outcome> {
@@ -96,7 +96,7 @@ impl<T> Chan<T> {
             Tried::Closed => Some(Outcome::Closed),
             Tried::Late(offer) => {
                 let mut wait = MaybeUninit::uninit();
-                let (how, place) = ((slot.cast(), turn), self.receives(at));
+                let (how, place) = ((slot.cast(), &mut *turn), self.receives(at));
                 // SAFETY: our caller's slot, our own wait; the offer was popped by us.
                 unsafe {
                     match self
@@ -104,7 +104,7 @@ impl<T> Chan<T> {
                         .begin_bound(token, state, offer, how, &mut wait, place)
                     {
                         Begun::Over(outcome) => Some(outcome),
-                        Begun::Parked(parked) => Some(end_wait(parked, &mut wait)),
+                        Begun::Parked(parked) => Some(end_wait(parked, &mut wait, turn)),
                     }
                 }
             }

@@ -1,12 +1,12 @@
 //! The tries of a select: which of its cases can be done at once.
 
 use super::case::Case;
-use super::core::{Core, State, Tasks};
+use super::core::{Core, Guard};
 use super::locks::unlock_but;
 use super::offer::Hold;
 use super::raw::Tried;
+use super::woken::Tasks;
 use crate::runtime::{self, Outcome, Sudog, Token, Waiter};
-use crate::sys::lock::Guard;
 use std::ptr::NonNull;
 
 /// What the tries came to.
@@ -24,7 +24,7 @@ pub(super) struct Late<'a> {
     pub(super) index: usize,
     offer: NonNull<Sudog>,
     core: &'a Core,
-    state: Guard<'a, State>,
+    state: Guard<'a>,
 }
 
 /// Tries one of the cases that look ready.
@@ -104,7 +104,7 @@ impl<'a> Case<'a> {
         index: usize,
         token: Token,
         core: &'a Core,
-        state: Guard<'a, State>,
+        state: Guard<'a>,
     ) -> Found<'a> {
         let wake = match tried {
             Tried::Late(offer) => {
@@ -142,7 +142,7 @@ impl Late<'_> {
         let slot = case.slot;
         let sudog = case.renew(Sudog::new(waiter, slot));
         // SAFETY: the offer was popped for this case; the sudog stays until its wait is over.
-        let owner = unsafe { self.state.bind(self.offer, sudog) };
+        let owner = unsafe { self.core.bind(&mut self.state, self.offer, sudog) };
         let tasks = self.core.release(self.state, &self.token, Some(owner));
         (self.token, tasks)
     }

@@ -12,11 +12,12 @@
 //! Who finds somebody watching at step 3, or has claimed a late offer whose owner must be readied,
 //! cannot leave that to the commit: it unlocks, does it, and parks on its latch.
 
-use super::core::{Core, Side, State, Tasks, Woken};
-use crate::runtime::{self, Commit, Outcome, Parked, Place, Sudog, Token};
-use crate::sys::lock::{Guard, Lock};
+use super::core::{Core, Guard, Side};
+use super::woken::{Tasks, Woken};
+use crate::runtime::{self, Commit, Outcome, Parked, Place, Sudog, Token, Turn};
+use crate::sys::spin::SpinLock;
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::time::Instant;
 
 /// What a blocked operation keeps in its caller's frame.
@@ -33,17 +34,33 @@ pub(super) enum Begun {
     Parked(Parked),
 }
 
-/// What follows [`Begun::Parked`]: the switch, and after it, out of line, the rest. The outcome.
+/// What follows [`Begun::Parked`]: the switch, and after it, out of line, the rest. The outcome, and
+/// for one who waits again its turn.
 ///
 /// # Safety
 /// `wait` was written by the function that gave us `parked`.
 #[inline(always)]
-pub(super) unsafe fn end_wait(parked: Parked, wait: &mut MaybeUninit<Wait>) -> Outcome {
+pub(super) unsafe fn end_wait(
+    parked: Parked,
+    wait: &mut MaybeUninit<Wait>,
+    turn: &mut Option<Turn>,
+) -> Outcome {
     // SAFETY: our caller's promise.
     let wait = unsafe { wait.assume_init_mut() };
     parked.switch_park(&mut wait.token);
     runtime::leave(&mut wait.token);
-    wait.sudog.outcome
+    wait.end(turn)
+}
+
+impl Wait {
+    #[inline]
+    fn end(&self, turn: &mut Option<Turn>) -> Outcome {
+        let outcome = self.sudog.outcome;
+        if outcome == Outcome::Withdrawn {
+            *turn = self.sudog.turn;
+        }
+        outcome
+    }
 }
 
 impl Core {
@@ -52,40 +69,63 @@ impl Core {
     /// # Safety
     /// `slot` (null for a late offer) and `wait` stay where they are until the wait is over. Who gets
     /// `Parked` goes on with [`end_wait`].
+    ///
+    /// Inlined: each of the two operations has one place where it begins to wait.
+    #[inline(always)]
     pub(super) unsafe fn begin_wait(
         &self,
         token: Token,
-        mut state: Guard<'_, State>,
-        (side, slot, turn): (Side, *mut (), &mut u64),
+        mut state: Guard<'_>,
+        (side, slot, turn): (Side, *mut (), &mut Option<Turn>),
         wait: &mut MaybeUninit<Wait>,
         place: Place,
     ) -> Begun {
-        let is_watched = state.is_watched();
-        let waiter = if is_watched {
-            token.early_waiter(true)
-        } else {
-            token.waiter()
-        };
-        let sudog = Sudog::new(waiter, slot);
+        if self.is_watched(&state) {
+            // SAFETY: our caller's promise.
+            return unsafe { self.begin_watched(token, state, (side, slot, turn), wait, place) };
+        }
+        let waiter = token.waiter();
+        let sudog = Sudog::new(waiter, slot).in_turn(*turn);
         let wait = wait.write(Wait { token, sudog });
-        wait.sudog.turn = *turn;
         // SAFETY: under the lock; the sudog stays in our caller's frame until it was dequeued, and
         // only who dequeues it readies us.
-        unsafe { state.queue(side).push(NonNull::from(&mut wait.sudog)) };
-        *turn = wait.sudog.turn;
+        unsafe { self.enqueue(&mut state, side, NonNull::from(&mut wait.sudog)) };
         self.mirror(&state);
-        if is_watched {
-            let mut woken = Woken::default();
-            self.take_watchers(&mut state, &mut woken);
-            drop(state);
-            return park_early(wait, |token| woken.ready_others(token), place);
-        }
-        let commit = Commit::unlock(Lock::leave_locked(state));
+        SpinLock::leave_locked(state);
+        let commit = Commit {
+            run: unlock,
+            arg: ptr::from_ref(self).cast_mut().cast(),
+        };
         // SAFETY: the commit releases the lock we hold.
         match unsafe { wait.token.begin_park(waiter, place, commit) } {
             Some(parked) => Begun::Parked(parked),
-            None => Begun::Over(wait.sudog.outcome),
+            None => Begun::Over(wait.end(turn)),
         }
+    }
+
+    /// The same where somebody watches, and is to be told.
+    ///
+    /// # Safety
+    /// As for `begin_wait`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn begin_watched(
+        &self,
+        token: Token,
+        mut state: Guard<'_>,
+        (side, slot, turn): (Side, *mut (), &mut Option<Turn>),
+        wait: &mut MaybeUninit<Wait>,
+        place: Place,
+    ) -> Begun {
+        let sudog = Sudog::new(token.early_waiter(true), slot).in_turn(*turn);
+        let wait = wait.write(Wait { token, sudog });
+        // SAFETY: as in `begin_wait`.
+        unsafe { self.enqueue(&mut state, side, NonNull::from(&mut wait.sudog)) };
+        self.mirror(&state);
+        let mut woken = Woken::default();
+        self.take_watchers(&mut state, &mut woken);
+        drop(state);
+        park_early(wait, turn, |token| woken.ready_others(token), place)
     }
 
     /// Waits for the value of a late offer that the caller has claimed.
@@ -96,20 +136,18 @@ impl Core {
     pub(super) unsafe fn begin_bound(
         &self,
         token: Token,
-        mut state: Guard<'_, State>,
+        mut state: Guard<'_>,
         offer: NonNull<Sudog>,
-        (slot, turn): (*mut (), &mut u64),
+        (slot, turn): (*mut (), &mut Option<Turn>),
         wait: &mut MaybeUninit<Wait>,
         place: Place,
     ) -> Begun {
-        let sudog = Sudog::new(token.early_waiter(true), slot);
+        let sudog = Sudog::new(token.early_waiter(true), slot).in_turn(*turn);
         let wait = wait.write(Wait { token, sudog });
-        wait.sudog.turn = *turn;
         // SAFETY: our caller's promise.
-        let owner = unsafe { state.bind(offer, NonNull::from(&mut wait.sudog)) };
-        *turn = wait.sudog.turn;
+        let owner = unsafe { self.bind(&mut state, offer, NonNull::from(&mut wait.sudog)) };
         let leave = |token: &Token| self.release(state, token, Some(owner));
-        park_early(wait, leave, place)
+        park_early(wait, turn, leave, place)
     }
 
     /// The same for an operation that never switches: it has the thread sleep.
@@ -120,15 +158,14 @@ impl Core {
     pub(super) unsafe fn wait_in_place(
         &self,
         token: Token,
-        mut state: Guard<'_, State>,
+        mut state: Guard<'_>,
         offer: NonNull<Sudog>,
-        (slot, turn): (*mut (), &mut u64),
+        (slot, turn): (*mut (), &mut Option<Turn>),
     ) -> Outcome {
         let (waiter, parker) = token.begin_sleep();
-        let mut sudog = Sudog::new(waiter, slot);
-        sudog.turn = *turn;
+        let mut sudog = Sudog::new(waiter, slot).in_turn(*turn);
         // SAFETY: our caller's promise.
-        let owner = unsafe { state.bind(offer, NonNull::from(&mut sudog)) };
+        let owner = unsafe { self.bind(&mut state, offer, NonNull::from(&mut sudog)) };
         *turn = sudog.turn;
         let tasks = self.release(state, &token, Some(owner));
         tasks.wake_aside(&token);
@@ -143,17 +180,16 @@ impl Core {
     pub(super) unsafe fn wait_until(
         &self,
         mut token: Token,
-        mut state: Guard<'_, State>,
-        (side, slot, turn): (Side, *mut (), &mut u64),
+        mut state: Guard<'_>,
+        (side, slot, turn): (Side, *mut (), &mut Option<Turn>),
         place: Place,
         deadline: Instant,
     ) -> Option<Outcome> {
         let waiter = token.early_waiter(false);
         let ticket = waiter.claim().open();
-        let mut sudog = Sudog::contested(waiter, slot, ticket, 0);
-        sudog.turn = *turn;
+        let mut sudog = Sudog::contested(waiter, slot, ticket, 0).in_turn(*turn);
         // SAFETY: under the lock; the sudog stays in this frame until it is out of the queue.
-        unsafe { state.queue(side).push(NonNull::from(&mut sudog)) };
+        unsafe { self.enqueue(&mut state, side, NonNull::from(&mut sudog)) };
         *turn = sudog.turn;
         let tasks = self.release(state, &token, None);
         tasks.wake_aside(&token);
@@ -172,9 +208,22 @@ impl Core {
     }
 }
 
+/// The commit of a wait.
+unsafe fn unlock(core: *mut ()) -> bool {
+    // SAFETY: `begin_wait` passes a core whose lock it holds. What keeps the core is the goroutine that
+    // has parked, and no more than that once the lock is released, which is why nothing follows.
+    drop(unsafe { (*core.cast::<Core>()).state.adopt() });
+    true
+}
+
 /// Leaves the lock by `leave` and parks, if the wait is not over by then.
 #[cold]
-fn park_early(wait: &mut Wait, leave: impl FnOnce(&Token) -> Tasks, place: Place) -> Begun {
+fn park_early(
+    wait: &mut Wait,
+    turn: &mut Option<Turn>,
+    leave: impl FnOnce(&Token) -> Tasks,
+    place: Place,
+) -> Begun {
     let waiter = wait.sudog.waiter;
     let tasks = leave(&wait.token);
     tasks.wake_aside(&wait.token);
@@ -183,7 +232,7 @@ fn park_early(wait: &mut Wait, leave: impl FnOnce(&Token) -> Tasks, place: Place
         Some(parked) => Begun::Parked(parked),
         None => {
             runtime::end_early(waiter);
-            Begun::Over(wait.sudog.outcome)
+            Begun::Over(wait.end(turn))
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) use sched::park::{
 };
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
 pub(crate) use sched::timing::wake_at;
-pub(crate) use sudog::{Outcome, Sudog, WaitQ};
+pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;
 pub(crate) use waiter::{Kind, Waiter};
 

@@ -14,7 +14,7 @@
 use super::claim::Ticket;
 use super::waiter::Waiter;
 use std::marker::PhantomPinned;
-use std::mem;
+use std::num::NonZeroU32;
 use std::ptr::{self, NonNull};
 
 /// What a hand-over touches comes first.
@@ -29,13 +29,36 @@ pub(crate) struct Sudog {
     queued: bool,
     /// The wait to claim, where more than this queue can end it.
     contest: Option<(Ticket, u32)>,
-    /// Its place in the order of the queue, for one who comes back; 0 before it first stood there.
-    pub(crate) turn: u64,
+    /// Its place in the order of the queue, for one who comes back.
+    pub(crate) turn: Option<Turn>,
     /// A late offer that was taken: the receiver that waits for the value; null for a place in the
     /// buffer.
     pub(crate) partner: *mut Sudog,
     /// Others write it through the queue while its owner holds it: `&mut` does not mean alone.
     _pinned: PhantomPinned,
+}
+
+/// A place in the order in which waiters came.
+///
+/// Only waiters of the same time are compared, so the numbers may begin again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn(NonZeroU32);
+
+impl Turn {
+    /// The one after that with this number.
+    #[inline]
+    pub(crate) fn after(number: u32) -> Turn {
+        Turn(NonZeroU32::new(number.wrapping_add(1)).unwrap_or(NonZeroU32::MIN))
+    }
+
+    #[inline]
+    pub(crate) fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    fn is_before(self, other: Turn) -> bool {
+        (self.number().wrapping_sub(other.number()) as i32) < 0
+    }
 }
 
 /// How a wait in a queue ended.
@@ -62,7 +85,7 @@ impl Sudog {
             contest: None,
             slot,
             partner: ptr::null_mut(),
-            turn: 0,
+            turn: None,
             outcome: Outcome::Closed,
             queued: false,
             _pinned: PhantomPinned,
@@ -80,6 +103,12 @@ impl Sudog {
             contest: Some((ticket, case)),
             ..Sudog::new(waiter, slot)
         }
+    }
+
+    /// The same for one who may have had a place in the queue before.
+    #[inline]
+    pub(crate) fn in_turn(self, turn: Option<Turn>) -> Sudog {
+        Sudog { turn, ..self }
     }
 
     /// Whether it stands in a queue. Under the queue's lock.
@@ -100,7 +129,6 @@ impl Sudog {
 pub(crate) struct WaitQ {
     head: *mut Sudog,
     tail: *mut Sudog,
-    turns: u64,
 }
 
 // SAFETY: the queue holds pointers to frames of blocked functions; it is used under a lock, and the
@@ -112,50 +140,67 @@ impl WaitQ {
         WaitQ {
             head: ptr::null_mut(),
             tail: ptr::null_mut(),
-            turns: 0,
         }
-    }
-
-    /// The next place in the order.
-    pub(crate) fn next_turn(&mut self) -> u64 {
-        self.turns += 1;
-        self.turns
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_null()
     }
 
-    /// Queues a sudog: at the end, or in its old place if it was here before.
+    /// Queues a sudog at the end.
     ///
     /// # Safety
     /// - The caller holds the queue's lock, and the sudog is in no queue.
     /// - The sudog stays where it is until it was dequeued.
     #[inline]
     pub(crate) unsafe fn push(&mut self, sudog: NonNull<Sudog>) {
+        // SAFETY: our caller's promise; the last is in the queue.
+        unsafe { self.link(sudog, self.tail, ptr::null_mut()) };
+    }
+
+    /// Queues a sudog that was here before, in the place of its turn. The others have theirs too.
+    ///
+    /// # Safety
+    /// As for `push`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn push_back_in(&mut self, sudog: NonNull<Sudog>, turn: Turn) {
+        let mut prev = self.tail;
+        // SAFETY: queued sudogs are alive, and ours under the lock (invariant 1).
+        unsafe {
+            while prev
+                .as_ref()
+                .is_some_and(|prev| prev.turn.is_some_and(|other| turn.is_before(other)))
+            {
+                prev = (*prev).prev;
+            }
+            let next = match prev.as_ref() {
+                Some(prev) => prev.next,
+                None => self.head,
+            };
+            self.link(sudog, prev, next);
+        }
+    }
+
+    /// # Safety
+    /// As for `push`; and the neighbours are such, or null at the ends.
+    #[inline]
+    unsafe fn link(&mut self, sudog: NonNull<Sudog>, prev: *mut Sudog, next: *mut Sudog) {
         let new = sudog.as_ptr();
         // SAFETY: the caller's sudog is alive, as are all in the queue (invariant 1).
         unsafe {
             debug_assert!(!(*new).queued);
             (*new).queued = true;
-            let mut prev = self.tail;
-            if (*new).turn == 0 {
-                (*new).turn = self.next_turn();
-            } else {
-                while !prev.is_null() && (*prev).turn > (*new).turn {
-                    prev = (*prev).prev;
-                }
+            (*new).next = next;
+            (*new).prev = prev;
+            match prev.as_mut() {
+                Some(prev) => prev.next = new,
+                None => self.head = new,
             }
-            let next = match prev.as_mut() {
-                Some(prev) => mem::replace(&mut prev.next, new),
-                None => mem::replace(&mut self.head, new),
-            };
             match next.as_mut() {
                 Some(next) => next.prev = new,
                 None => self.tail = new,
             }
-            (*new).next = next;
-            (*new).prev = prev;
         }
     }
 

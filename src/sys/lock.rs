@@ -92,24 +92,6 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
-    /// Reaches the value of a lock that is held without a guard.
-    ///
-    /// # Safety
-    /// The caller holds the lock, and has no other reference to the value.
-    #[allow(clippy::mut_from_ref, reason = "the lock makes it exclusive")]
-    pub(crate) unsafe fn held(&self) -> &mut T {
-        // SAFETY: our caller's promise.
-        unsafe { &mut *self.value.get() }
-    }
-
-    /// Makes the guard of a lock that is held without one.
-    ///
-    /// # Safety
-    /// The caller holds the lock.
-    pub(crate) unsafe fn adopt(&self) -> Guard<'_, T> {
-        Guard { lock: self }
-    }
-
     /// Keeps the lock held past the guard's life and gives what a later `unlock` needs.
     ///
     /// For a park: the goroutine takes the lock, its commit releases it.

@@ -16,6 +16,7 @@
 pub(crate) mod atomic;
 pub(crate) mod lock;
 pub(crate) mod note;
+pub(crate) mod spin;
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]

@@ -7,7 +7,7 @@ use crate::chan::broken::{withdraw_in_silence, withdraw_untold};
 use crate::chan::door::{Ends, Parcel, block_on, channel, poll_once, two_channels};
 use crate::chan::{self, Select, wait};
 use crate::check;
-use crate::runtime::{Sudog, WaitQ};
+use crate::runtime::{Sudog, Turn, WaitQ};
 use loom::thread;
 use std::pin::pin;
 use std::ptr::NonNull;
@@ -137,20 +137,31 @@ fn a_receiver_that_was_held_and_one_who_came_later_are_both_served() {
 
 #[test]
 fn who_comes_back_to_a_queue_has_the_old_place() {
-    let mut queue = WaitQ::new();
-    let mut sudogs = [0; 3].map(|_| Sudog::unused());
-    let [first, second, third] = sudogs.each_mut().map(NonNull::from);
-    // SAFETY: the queue is this thread's, and the sudogs stay.
-    unsafe {
-        for sudog in [first, second, third] {
-            queue.push(sudog);
+    // Also where the numbers of the turns begin again.
+    for last_turn in [0, u32::MAX - 2, u32::MAX - 1, u32::MAX] {
+        let mut queue = WaitQ::new();
+        let mut sudogs = [0; 3].map(|_| Sudog::unused());
+        let mut turn = Turn::after(last_turn);
+        for sudog in &mut sudogs {
+            sudog.turn = Some(turn);
+            turn = Turn::after(turn.number());
         }
-        assert!(queue.pop() == Some(first) && queue.pop() == Some(second));
-        queue.push(second);
-        queue.push(first);
-        assert!([first, second, third].map(Some) == [0; 3].map(|_| queue.pop()));
+        let turns = sudogs
+            .each_ref()
+            .map(|sudog| sudog.turn.expect("given above"));
+        let [first, second, third] = sudogs.each_mut().map(NonNull::from);
+        // SAFETY: the queue is this thread's, and the sudogs stay.
+        unsafe {
+            for sudog in [first, second, third] {
+                queue.push(sudog);
+            }
+            assert!(queue.pop() == Some(first) && queue.pop() == Some(second));
+            queue.push_back_in(second, turns[1]);
+            queue.push_back_in(first, turns[0]);
+            assert!([first, second, third].map(Some) == [0; 3].map(|_| queue.pop()));
+        }
+        assert!(queue.is_empty());
     }
-    assert!(queue.is_empty());
 }
 
 #[test]

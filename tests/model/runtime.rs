@@ -45,7 +45,7 @@ pub(crate) use g::{Place, WaitReason};
 pub(crate) use m::random;
 pub(crate) use sched::blocking::sleep_in_place;
 pub(crate) use sched::park::{Parked, Token, end_early, enter, enter_blocking, leave};
-pub(crate) use sudog::{Outcome, Sudog, WaitQ};
+pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;
 pub(crate) use waiter::{Kind, Waiter};
 

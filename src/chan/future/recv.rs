@@ -42,7 +42,10 @@ impl<T> Receiving<T> {
         let token = runtime::enter();
         let mut state = chan.core.state.lock();
         // SAFETY: our own sudog, which watches this channel if any.
-        unsafe { state.unwatch(Side::Recv, NonNull::from(&mut self.place.sudog)) };
+        unsafe {
+            chan.core
+                .unwatch(&mut state, Side::Recv, NonNull::from(&mut self.place.sudog))
+        };
         let mut slot = MaybeUninit::<T>::uninit();
         let tried = if self.is_coming(&chan.core, &state) {
             Tried::Blocked
@@ -67,7 +70,7 @@ impl<T> Receiving<T> {
         };
         let sudog = self.place.renew(waiter, std::ptr::null_mut());
         // SAFETY: under the lock; we are pinned, and our drop takes the sudog out.
-        unsafe { state.watchers(Side::Recv).push(sudog) };
+        unsafe { chan.core.watchers(&mut state, Side::Recv).push(sudog) };
         chan.core.mirror(&state);
         drop(state);
         if let Some(owner) = owner {
@@ -81,7 +84,7 @@ impl<T> Receiving<T> {
     /// Whether a value that it has asked for may be on its way: then it asks for no other.
     fn is_coming(&self, core: &Core, state: &State) -> bool {
         let is_empty = state.len == 0 && !core.is_closed_under(state);
-        self.has_asked && is_empty && state.reserved > 0
+        self.has_asked && is_empty && core.reserved(state) > 0
     }
 
     /// Leaves the channel.
@@ -93,7 +96,10 @@ impl<T> Receiving<T> {
             let _token = runtime::enter();
             let mut state = chan.core.state.lock();
             // SAFETY: our own sudog, which watches this channel if any.
-            unsafe { state.unwatch(Side::Recv, NonNull::from(&mut self.place.sudog)) };
+            unsafe {
+                chan.core
+                    .unwatch(&mut state, Side::Recv, NonNull::from(&mut self.place.sudog))
+            };
         }
     }
 }

@@ -74,7 +74,7 @@ impl<T> SendFuture<'_, T> {
                     let slot = self.value.as_mut_ptr().cast();
                     let sudog = self.place.renew(waiter, slot);
                     // SAFETY: under the lock; we are pinned, and our drop takes the sudog out.
-                    unsafe { state.queue(Side::Send).push(sudog) };
+                    unsafe { chan.core.enqueue(&mut state, Side::Send, sudog) };
                 }
                 chan.core.finish(state, token, None);
                 Poll::Pending

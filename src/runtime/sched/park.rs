@@ -217,7 +217,7 @@ impl Token {
     ///
     /// # Safety
     /// As for `park`; and a goroutine that gets a [`Parked`] switches next.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn begin_park(
         &mut self,
         waiter: Waiter,

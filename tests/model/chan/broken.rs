@@ -12,7 +12,7 @@ use super::select;
 use super::wait::Begun;
 use crate::runtime::{self, Commit, Outcome, Sudog};
 use crate::sys::atomic::Ordering;
-use crate::sys::lock::Lock;
+use crate::sys::spin::SpinLock;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -35,7 +35,7 @@ pub(crate) fn recv_in_two_steps<T>(rx: &Receiver<T>) -> Option<T> {
     }
     drop(state);
     let state = chan.core.state.lock();
-    let how = (Side::Recv, slot.as_mut_ptr().cast(), &mut 0);
+    let how = (Side::Recv, slot.as_mut_ptr().cast(), &mut None);
     let place = chan.receives(Location::caller());
     // SAFETY: slot and wait stay in this frame.
     match unsafe { chan.core.begin_wait(token, state, how, &mut wait, place) } {
@@ -53,7 +53,7 @@ pub(crate) fn send_that_asks_too_early<T>(tx: &Sender<T>, value: T) -> Result<()
     if !core.is_closed() {
         let token = runtime::enter_blocking();
         let state = core.state.lock();
-        let how = (Side::Send, (&raw const slot).cast_mut().cast(), &mut 0);
+        let how = (Side::Send, (&raw const slot).cast_mut().cast(), &mut None);
         let place = sends(Location::caller());
         // SAFETY: slot and wait stay in this frame.
         let begun = unsafe { core.begin_wait(token, state, how, &mut wait, place) };
@@ -128,7 +128,7 @@ pub(crate) fn recv_either_by(
     let lock_both = || {
         let order = if is_swapped { [1, 0] } else { [0, 1] };
         for i in order {
-            Lock::leave_locked(cores[i].state.lock());
+            SpinLock::leave_locked(cores[i].state.lock());
         }
     };
     let unlock_both = || {
@@ -223,7 +223,10 @@ pub(crate) fn watch_without_a_look<T>(rx: &Receiver<T>) {
     let (waiter, parker) = runtime::enter().begin_sleep();
     let sudog = NonNull::from(Box::leak(Box::new(Sudog::new(waiter, ptr::null_mut()))));
     // SAFETY: under the lock; the sudog stays.
-    unsafe { core.state.lock().watchers(Side::Recv).push(sudog) };
+    unsafe {
+        core.watchers(&mut core.state.lock(), Side::Recv)
+            .push(sudog)
+    };
     parker.note.sleep();
 }
 

@@ -223,16 +223,11 @@ unsafe fn enqueue<'a>(
         let (side, slot) = (case.side, case.slot);
         let sudog = case.renew(Sudog::contested(waiter, slot, ticket, index as u32));
         // SAFETY: under its lock; the sudog stays in our caller's frame until it is out of the queue.
-        unsafe { core.enqueue(core.state.held(), side, sudog) };
-    }
-    let mut woken = Woken::default();
-    // SAFETY: all locks are held.
-    unsafe {
-        for_each_locked(first, |core| {
+        unsafe {
             let state = core.state.held();
+            core.enqueue(state, side, sudog);
             core.mirror(state);
-            core.take_watchers(state, &mut woken);
-        });
+        }
     }
     if !is_early {
         let wait = wait.write(Wait {
@@ -251,8 +246,14 @@ unsafe fn enqueue<'a>(
             None => Begun::Over(end(wait, cases)),
         };
     }
+    let mut woken = Woken::default();
     // SAFETY: the locks are ours; whoever ends the wait now does so by the latch.
-    unsafe { unlock_all(first.cast_mut().cast()) };
+    unsafe {
+        for_each_locked(first, |core| {
+            core.take_watchers(core.state.held(), &mut woken)
+        });
+        unlock_all(first.cast_mut().cast());
+    }
     let tasks = woken.ready_others(&token);
     tasks.wake_aside(&token);
     let wait = wait.write(Wait {

@@ -5,9 +5,10 @@
 //! go to whoever frees them.
 //!
 //! 1. Cells are never given back to the system: as many stay as were in use at once.
-//! 2. A cell in a list belongs to the list's owner; its first word is the link.
+//! 2. A cell in a list belongs to the list's owner.
 
-use crate::util::magazine::{BATCH, Batch};
+use crate::sys::prefetch_to_write;
+use crate::util::magazine::{BATCH, Batch, Rack};
 use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::ptr::NonNull;
 
@@ -17,43 +18,31 @@ pub(crate) const CELL: Layout = match Layout::from_size_align(128, 64) {
     Err(_) => panic!("64 is a power of two"),
 };
 
-/// Cells that nobody uses, last in first out.
-pub(crate) struct CellList {
-    top: Option<NonNull<Link>>,
-    len: usize,
-}
-
-struct Link {
-    next: Option<NonNull<Link>>,
-}
+/// Cells that nobody uses.
+pub(crate) struct CellList(Rack<NonNull<u8>>);
 
 // SAFETY: free cells are plain memory, owned by the list (invariant 2).
 unsafe impl Send for CellList {}
 
 impl Batch for CellList {
     type Item = NonNull<u8>;
-    const EMPTY: CellList = CellList { top: None, len: 0 };
+    const EMPTY: CellList = CellList(Rack::EMPTY);
 
     #[inline]
     fn push(&mut self, cell: NonNull<u8>) {
-        let link = cell.cast::<Link>();
-        // SAFETY: a cell is large and aligned enough for a link, and now ours (invariant 2).
-        unsafe { link.write(Link { next: self.top }) };
-        self.top = Some(link);
-        self.len += 1;
+        self.0.push(cell);
     }
 
     #[inline]
     fn pop(&mut self) -> Option<NonNull<u8>> {
-        let link = self.top?;
-        // SAFETY: a listed cell holds a link.
-        self.top = unsafe { link.as_ref() }.next;
-        self.len -= 1;
-        Some(link.cast())
+        if let Some(later) = self.0.later() {
+            prefetch_to_write(later.as_ptr().cast::<[u8; CELL.size()]>());
+        }
+        self.0.pop()
     }
 
     fn len(&self) -> usize {
-        self.len
+        self.0.len()
     }
 }
 

@@ -15,8 +15,8 @@ use super::name::{Name, StaticName};
 use super::status::Status;
 use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::lock::Lock;
-use crate::sys::prefetch;
-use crate::util::magazine::{BATCH, Batch};
+use crate::sys::{prefetch, prefetch_to_write};
+use crate::util::magazine::{BATCH, Batch, Rack};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::Location;
@@ -104,7 +104,6 @@ pub(crate) struct G {
     pub(crate) commit: Cell<Option<Commit>>,
     /// Bound at first run, given back at the end.
     pub(crate) stack: Cell<Option<Stack>>,
-    next: Cell<Option<GRef>>,
     /// Taken at first run.
     pub(crate) entry: Cell<Option<Entry>>,
     pub(crate) claim: Claim,
@@ -182,7 +181,6 @@ impl G {
             waits_at: AtomicPtr::new(ptr::null_mut()),
             commit: Cell::new(None),
             stack: Cell::new(None),
-            next: Cell::new(None),
             entry: Cell::new(None),
             claim: Claim::new(),
             id: AtomicU64::new(0),
@@ -344,32 +342,27 @@ impl GList {
     }
 }
 
-/// Dead records, last in first out: a list used from one end only.
-pub(crate) struct DeadList {
-    top: Option<GRef>,
-    len: usize,
-}
+/// Dead records.
+pub(crate) struct DeadList(Rack<GRef>);
 
 impl Batch for DeadList {
     type Item = GRef;
-    const EMPTY: DeadList = DeadList { top: None, len: 0 };
+    const EMPTY: DeadList = DeadList(Rack::EMPTY);
 
     #[inline]
     fn push(&mut self, g: GRef) {
-        g.next.set(self.top);
-        self.top = Some(g);
-        self.len += 1;
+        self.0.push(g);
     }
 
     #[inline]
     fn pop(&mut self) -> Option<GRef> {
-        let g = self.top?;
-        self.top = g.next.take();
-        self.len -= 1;
-        Some(g)
+        if let Some(later) = self.0.later() {
+            prefetch_to_write(later.as_ptr());
+        }
+        self.0.pop()
     }
 
     fn len(&self) -> usize {
-        self.len
+        self.0.len()
     }
 }

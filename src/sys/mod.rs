@@ -70,3 +70,19 @@ pub(crate) fn prefetch<T>(value: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
 }
+
+/// The same into the first cache, for one who is about to write it.
+#[inline]
+pub(crate) fn prefetch_to_write<T>(value: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    for offset in (0..size_of::<T>()).step_by(64) {
+        let line = value.cast::<u8>().wrapping_add(offset);
+        // SAFETY: a prefetch has no effect on memory and does not fault, whatever the address; processors
+        // that do not know this one do nothing.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly));
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}

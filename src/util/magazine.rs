@@ -20,6 +20,43 @@ pub(crate) trait Batch {
     fn len(&self) -> usize;
 }
 
+/// An array of pointers, last in first out. It does not touch what they point at, which may be in
+/// another processor's cache; that can be fetched while those before it are used.
+pub(crate) struct Rack<T> {
+    items: [Option<T>; BATCH],
+    len: usize,
+}
+
+impl<T: Copy> Rack<T> {
+    pub(crate) const EMPTY: Rack<T> = Rack {
+        items: [None; BATCH],
+        len: 0,
+    };
+
+    #[inline]
+    pub(crate) fn push(&mut self, item: T) {
+        self.items[self.len] = Some(item);
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        self.len = self.len.checked_sub(1)?;
+        self.items[self.len]
+    }
+
+    /// One that will be popped soon.
+    #[inline]
+    pub(crate) fn later(&self) -> Option<T> {
+        const AHEAD: usize = 6;
+        *self.items.get(self.len.wrapping_sub(1 + AHEAD))?
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
 /// Full batches, for all.
 pub(crate) struct Depot<B>(Lock<Vec<B>>);
 

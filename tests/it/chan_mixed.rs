@@ -22,13 +22,13 @@ const CAPS: [Option<usize>; 5] = [Some(0), Some(0), Some(1), Some(16), None];
 
 /// How many values there are.
 #[derive(Clone, Default)]
-struct Alive(Arc<AtomicUsize>);
+pub struct Alive(pub Arc<AtomicUsize>);
 
 /// A value that must be dropped once, and has its alignment.
 #[repr(align(64))]
-struct Value {
-    producer: usize,
-    n: usize,
+pub struct Value {
+    pub producer: usize,
+    pub n: usize,
     alive: Alive,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Value {
 }
 
 impl Alive {
-    fn make(&self, producer: usize, n: usize) -> Value {
+    pub fn make(&self, producer: usize, n: usize) -> Value {
         self.0.fetch_add(1, SeqCst);
         let alive = self.clone();
         Value { producer, n, alive }
@@ -49,7 +49,7 @@ impl Alive {
 }
 
 /// What became of a value that was to be sent.
-enum Sent {
+pub enum Sent {
     Yes,
     No(Value),
     Closed,
@@ -86,7 +86,7 @@ fn send_by_hand(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
     Sent::of_future(polled, sending.as_mut())
 }
 
-fn send_blocking(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
+pub fn send_blocking(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
     let limit = Duration::from_micros(rng.next() % 60);
     let timed = match rng.below(8) {
         0 | 1 => {
@@ -119,7 +119,7 @@ fn send_blocking(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
     }
 }
 
-async fn send_async(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
+pub async fn send_async(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
     match rng.below(6) {
         0 => send_by_hand(tx, value, rng),
         1 => match tx.try_send(value) {
@@ -144,10 +144,10 @@ async fn send_async(tx: &Sender<Value>, value: Value, rng: &mut Rng) -> Sent {
 }
 
 /// What became of a try to receive.
-type Received = Result<Value, TryRecvError>;
+pub type Received = Result<Value, TryRecvError>;
 
 /// Polls a few times and gives up.
-fn recv_by_hand(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
+pub fn recv_by_hand(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
     let (_, waker) = Bell::new();
     let mut receiving = Box::pin(rx.recv_async());
     for _ in 0..rng.below(5) {
@@ -160,7 +160,7 @@ fn recv_by_hand(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
     Err(TryRecvError::Empty)
 }
 
-fn recv_blocking(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
+pub fn recv_blocking(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
     let limit = Duration::from_micros(rng.next() % 60);
     let closed = TryRecvError::Disconnected;
     let timed = match rng.below(8) {
@@ -177,7 +177,7 @@ fn recv_blocking(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
     })
 }
 
-async fn recv_async(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
+pub async fn recv_async(rx: &Receiver<Value>, rng: &mut Rng) -> Received {
     let closed = TryRecvError::Disconnected;
     match rng.below(7) {
         0 => recv_by_hand(rx, rng),

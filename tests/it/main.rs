@@ -3,7 +3,8 @@
 //! Every wait is bounded (see `support`). Tests that depend on a number of Ps, on the environment or
 //! on having the runtime to themselves run again in a process of their own (`support::alone`).
 //! `SUDOG_TEST_SEED` replays a stress test with the seed that a failing one printed, and
-//! `SUDOG_TEST_ROUNDS` makes stress tests that many times as long.
+//! `SUDOG_TEST_ROUNDS` makes stress tests that many times as long. `chan_stress` goes on for
+//! `SUDOG_STRESS_SECONDS`.
 
 mod child;
 mod support;
@@ -23,6 +24,8 @@ mod chan_late;
 mod chan_mixed;
 mod chan_random;
 mod chan_select;
+#[cfg(feature = "macros")]
+mod chan_stress;
 mod chan_threads;
 mod chan_time;
 mod chan_timeout;

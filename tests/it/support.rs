@@ -44,6 +44,22 @@ pub fn stress_threads(body: impl FnOnce(Rng) + Send + 'static) {
     thread(move || body(rng));
 }
 
+/// Runs rounds on plain threads, each of which must end in time, for SUDOG_STRESS_SECONDS or else a
+/// second. Prints a seed for all and how many rounds there were.
+#[track_caller]
+pub fn endure(round: fn(&mut Rng)) {
+    let seconds = std::env::var("SUDOG_STRESS_SECONDS").map_or(1, |n| n.parse().expect("a number"));
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut rng = Rng::new();
+    let mut count = 0;
+    while count == 0 || Instant::now() < end {
+        let mut rng = rng.split();
+        thread(move || round(&mut rng));
+        count += 1;
+    }
+    println!("{count} rounds");
+}
+
 /// Runs `body` alone in a process of its own, with these environment variables and no other that
 /// sets a key of `Config`. In that process it returns none, outside what the process printed.
 #[track_caller]

@@ -19,7 +19,7 @@
 use super::handle::JoinHandle;
 use super::{Goroutine, panic};
 use crate::runtime::{self, CELL, Entry, Identity, Name, Token, Waiter};
-use crate::sys::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::cell::UnsafeCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -93,6 +93,8 @@ const WAKER: usize = 2;
 /// The part of a packet that does not depend on types.
 pub(super) struct Header {
     refs: AtomicU32,
+    /// Whether the message of the panic at the end was printed; part of the result.
+    is_told: AtomicBool,
     end: AtomicPtr<u8>,
     pub(super) goroutine: Goroutine,
     vtable: &'static VTable,
@@ -133,6 +135,7 @@ where
     fn allocate(token: &Token, f: F, goroutine: Goroutine) -> NonNull<Header> {
         let header = Header {
             refs: AtomicU32::new(2),
+            is_told: AtomicBool::new(false),
             end: AtomicPtr::new(NOBODY),
             goroutine,
             vtable: &Self::VTABLE,
@@ -162,6 +165,13 @@ where
             crate::sys::fatal!("a goroutine was started twice")
         };
         let result = catch_unwind(AssertUnwindSafe(f));
+        if let Err(payload) = &result {
+            // SAFETY: the packet is alive by the goroutine's count.
+            let header = unsafe { &(*task).header };
+            let is_told = panic::was_told(&header.goroutine, &**payload);
+            // Relaxed: published with the result.
+            header.is_told.store(is_told, Ordering::Relaxed);
+        }
         // SAFETY: as above; nothing is dropped by this write, the stage is empty.
         unsafe { ptr::write(stage, Stage::End(result)) };
         // SAFETY: the header is the packet's first field, and the goroutine's count is given up here.
@@ -192,7 +202,8 @@ where
         };
         if let Stage::End(result) = stage.into_inner() {
             if let Err(payload) = &result {
-                panic::nobody_joined(&header.goroutine, &**payload);
+                let is_told = header.is_told.into_inner();
+                panic::nobody_joined(&header.goroutine, &**payload, is_told);
             }
             panic::drop_quietly(result);
         }

@@ -16,6 +16,24 @@ pub enum OnPanic {
     Isolate,
     /// Ends the process with code 2, as Go does, when nobody can join the goroutine any more: at the
     /// panic if the handle was dropped before, else when it is dropped unjoined.
+    ///
+    /// Whatever becomes of a panic, its message and place go to the panic hook when it happens, with the
+    /// goroutine's number and name in front. The end of the process then says which goroutine it was:
+    ///
+    /// ```text
+    /// goroutine 7 'worker' panicked:
+    ///
+    /// thread 'sudog-1' (4242) panicked at src/main.rs:10:5:
+    /// out of luck
+    /// panic: nobody can join the goroutine; its message went to the panic hook
+    ///
+    /// goroutine 7 'worker' [running]:
+    /// exit status 2
+    /// ```
+    ///
+    /// A panic that no hook has seen, as one of [`resume_unwind`](std::panic::resume_unwind), has its
+    /// message after `panic: `. So has one that a hook saw which was set after the first goroutine
+    /// started: it took the place of ours.
     Exit,
 }
 

@@ -1,5 +1,6 @@
 //! What a panic prints and ends, and what becomes of a stack that is too deep or missing.
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -102,9 +103,43 @@ pub fn cases() -> Vec<Case> {
             },
             check: |output| {
                 output.assert_code(2);
-                output.assert_stderr("panic: as in Go");
-                output.assert_stderr("\ngoroutine ");
-                output.assert_stderr("[running]:");
+                output.assert_stderr("panicked at tests/crash/panics.rs:");
+                assert_told_once(output, "as in Go");
+            },
+        },
+        Case {
+            name: "under_exit_a_message_no_hook_has_seen_is_printed_at_the_end",
+            vars: &[],
+            program: || {
+                start_strict(|| {
+                    spawn(|| {
+                        // Seen, but another one.
+                        assert!(catch_unwind(|| panic!("caught")).is_err());
+                        resume_unwind(Box::new("as in Go"));
+                    });
+                    never::<()>().recv()
+                })
+            },
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stderr("\npanic: as in Go\n\ngoroutine ");
+                assert_told_once(output, "caught");
+                assert_told_once(output, "as in Go");
+            },
+        },
+        Case {
+            name: "under_exit_a_message_that_went_past_our_hook_is_printed_at_the_end",
+            vars: &[],
+            program: || {
+                start_strict(|| {
+                    std::panic::set_hook(Box::new(|_| {}));
+                    spawn(|| panic!("as in Go {}", 1.27));
+                    never::<()>().recv()
+                })
+            },
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stderr("panic: as in Go 1.27\n");
             },
         },
         Case {
@@ -124,7 +159,7 @@ pub fn cases() -> Vec<Case> {
             check: |output| {
                 output.assert_code(2);
                 output.assert_stdout("still here");
-                output.assert_stderr("panic: seen late");
+                assert_told_once(output, "seen late");
             },
         },
         Case {
@@ -149,7 +184,7 @@ pub fn cases() -> Vec<Case> {
             },
             check: |output| {
                 output.assert_code(2);
-                output.assert_stderr("panic: by environment");
+                assert_told_once(output, "by environment");
             },
         },
         Case {
@@ -211,6 +246,16 @@ pub fn cases() -> Vec<Case> {
             check: assert_fine,
         },
     ]
+}
+
+/// Fails unless the process ended as in Go, of a panic with this message, and the message is there once.
+#[track_caller]
+fn assert_told_once(output: &Output, message: &str) {
+    output.assert_stderr("\npanic: ");
+    output.assert_stderr("\n\ngoroutine ");
+    output.assert_stderr(" [running]:\nexit status 2\n");
+    let count = output.stderr.matches(message).count();
+    assert_eq!(count, 1, "{message:?} on stderr of {output}");
 }
 
 /// Goes deeper than any stack.

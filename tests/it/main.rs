@@ -15,6 +15,8 @@ mod block_on;
 mod blocking;
 mod chan;
 mod chan_async;
+mod chan_async_drop;
+mod chan_async_traffic;
 mod chan_close;
 mod chan_drop;
 mod chan_errors;
@@ -23,12 +25,14 @@ mod chan_golang;
 mod chan_late;
 mod chan_mixed;
 mod chan_random;
+mod chan_random_hands;
 mod chan_select;
 #[cfg(feature = "macros")]
 mod chan_stress;
 mod chan_threads;
 mod chan_time;
 mod chan_timeout;
+mod chan_timeout_races;
 mod chan_wakers;
 mod idle;
 #[cfg(feature = "macros")]

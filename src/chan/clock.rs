@@ -86,7 +86,11 @@ impl Clock {
 /// Makes a receiver that gets one value, the instant, once `duration` has passed.
 ///
 /// Its capacity is 1. Afterwards, or if the time is too long to be told, it blocks for ever; it is never
-/// closed.
+/// closed. It costs nothing while nobody receives from it, and leaves nothing behind.
+///
+/// Threads and goroutines wait for it as they do with a deadline. A future that waits for it
+/// ([`recv_async`](Receiver::recv_async), a stream, [`ready_async`](crate::chan::Select::ready_async)) is
+/// woken by the runtime, and the first one starts the runtime's threads.
 ///
 /// # Examples
 /// ```

@@ -364,7 +364,8 @@ impl fmt::Debug for Select<'_> {
 /// [`recv`](SelectedOperation::recv).
 ///
 /// Dropping it uncompleted panics; while unwinding it only gives the choice up. A value that was to be
-/// received goes back to the front of its channel.
+/// received goes back to the front of its channel, where it may come behind a later one of the same
+/// sender that another receiver has taken meanwhile.
 #[must_use = "the operation has to be completed"]
 pub struct SelectedOperation<'a> {
     operation: Operation<'a>,

@@ -13,12 +13,19 @@
 //!
 //! **Order.** Values arrive in the order in which they were sent. Goroutines and threads that wait are
 //! served first come, first served, and a newcomer does not overtake them. A waiting `recv_async` is
-//! only told that there is something, and may find that another was faster.
+//! only told that there is something, and may find that another was faster. The one exception: where
+//! a [`SelectedOperation`] or a future is dropped before it was done, the value it was to receive goes
+//! back into the channel, and may arrive behind a later one of the same sender that another receiver
+//! took meanwhile.
 //!
 //! **Closing.** A channel is closed by [`close`](Sender::close) on either end, by the drop of its last
 //! sender, or by the drop of its last receiver. After it sends fail and give their value back, those
 //! that wait too; what was buffered still arrives, and then `recv` fails. Only the drop of the last
 //! receiver discards what is buffered: nobody could ever receive it.
+//!
+//! **Threads.** Channels, selects and time limits that are used from plain threads or async code start
+//! no thread and no runtime. Only a future that waits for [`after`], [`at`] or [`tick`] needs the
+//! runtime's clock to wake it, and starts it.
 //!
 //! # Examples
 //! ```

@@ -20,6 +20,10 @@
 /// panics, returns or breaks, the choice is withdrawn and the partner keeps its place; while it is
 /// evaluated the partner waits.
 ///
+/// A plain name is taken for a variable, and moved from only if it was sent. A function, or a constant
+/// that is not in capitals, has to be an expression, `{ name }` or `name as fn()`; else the compiler says
+/// "cannot take address of a temporary".
+///
 /// Blocks the goroutine, or the thread on a plain thread, and in async code the thread: there use
 /// [`Select::ready_async`](crate::chan::Select::ready_async). With `default` it does not block.
 ///

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sudog::chan::{Select, after, at, bounded, tick};
 
-use crate::support::{goroutine, thread};
+use crate::support::{alone, goroutine, thread};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -106,5 +106,29 @@ fn async_code_waits_for_times_too() {
             rx.recv_async().await.unwrap();
         });
         assert!(start.elapsed() >= 10 * MS);
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn only_a_future_that_has_to_wait_for_a_time_starts_the_runtime() {
+    fn threads() -> usize {
+        std::fs::read_dir("/proc/self/task").unwrap().count()
+    }
+    alone(&[], || {
+        let before = threads();
+        after(MS).recv().unwrap();
+        tick(MS).recv().unwrap();
+        let (_tx, rx) = bounded::<()>(0);
+        let soon = after(MS);
+        let mut select = Select::new();
+        select.recv(&rx);
+        assert!(select.select_timeout(MS).is_err());
+        let of_soon = select.recv(&soon);
+        assert_eq!(select.ready(), of_soon);
+        pollster::block_on(at(Instant::now()).recv_async()).unwrap();
+        assert_eq!(threads(), before);
+        pollster::block_on(after(MS).recv_async()).unwrap();
+        assert!(threads() > before);
     });
 }

@@ -10,6 +10,8 @@ fn main() {
         recv(rx) -> _ if on.is_some() => {}
         recv(rx) -> _, on.is_some() => {}
         recv(rx), if on.is_some() -> _ => {}
+        recv(rx) if on.is_some() -> msg => drop(msg),
+        if on.is_some() recv(rx) -> _ => {}
         send(tx, 1) -> _, if let Some(1) = on => {}
         send(tx, 1) -> _, if => {}
     }

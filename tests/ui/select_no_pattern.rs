@@ -10,6 +10,8 @@ fn main() {
         send(tx, 1) => {}
         recv(rx) -> => {}
         recv(rx) as msg => {}
+        recv(rx) => msg => drop(msg),
+        send(tx, 1) => Ok(()) | Err(_) => {}
         recv(rx) -> + => {}
         recv(rx) -> msg: Result<i32, _> => {}
         recv(rx) msg => {}

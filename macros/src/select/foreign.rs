@@ -192,6 +192,10 @@ fn hint(head: &TokenStream) -> String {
             "the arm for when the time is over is called `default`: write `default(duration) => ..`"
                 .into()
         }
+        "if" => {
+            "a guard comes behind the pattern: write `recv(channel) -> message, if condition => ..`"
+                .into()
+        }
         "receive" | "read" | "get" => instead(RECV),
         "write" | "put" => instead(SEND),
         _ if has_method("recv") => format!("an arm begins with its operation: write {RECV}"),

@@ -135,19 +135,15 @@ fn read_pattern(
     keyword: &Ident,
     guard: &mut Option<Piece>,
 ) -> Option<TokenStream> {
-    if input.peek(Token![,]) && input.peek2(Token![if]) {
-        let message = "a guard comes behind the pattern: write `-> pattern, if condition => ..`";
-        reader.refuse(input.fork().span(), message);
-        read_guard(reader, input, guard);
-    }
-    let Ok(arrow) = input.parse::<Token![->]>() else {
+    refuse_early_guard(reader, input, guard);
+    let Some(arrow) = read_arrow(reader, input) else {
         refuse_no_pattern(reader, input, keyword);
         return None;
     };
     if input.is_empty() || input.peek(Token![=>]) || input.peek(Token![,]) {
         let message = "there is no pattern behind this `->`: write `-> name`, or `-> _` if it does \
                        not matter";
-        reader.refuse_all(arrow.to_token_stream(), message);
+        reader.refuse_all(arrow, message);
         return None;
     }
     let ahead = input.fork();
@@ -166,6 +162,40 @@ fn read_pattern(
             reader.skip_head(input);
             None
         }
+    }
+}
+
+/// Takes the `->`; and in its stead a `=>`, if that is followed by a pattern and another `=>`.
+fn read_arrow(reader: &mut Reader, input: ParseStream<'_>) -> Option<TokenStream> {
+    if let Ok(arrow) = input.parse::<Token![->]>() {
+        return Some(arrow.to_token_stream());
+    }
+    let ahead = input.fork();
+    let arrow: Token![=>] = ahead.parse().ok()?;
+    if starts_arm(&ahead) {
+        return None;
+    }
+    let behind = ahead.fork();
+    Pat::parse_multi_with_leading_vert(&behind).ok()?;
+    if !behind.peek(Token![=>]) {
+        return None;
+    }
+    input.advance_to(&ahead);
+    let arrow = arrow.to_token_stream();
+    let message = "the arrow before the pattern is `->`: write `-> pattern => ..`";
+    reader.refuse_all(arrow.clone(), message);
+    Some(arrow)
+}
+
+/// Refuses a guard before the pattern, with and without its comma, and takes it.
+fn refuse_early_guard(reader: &mut Reader, input: ParseStream<'_>, guard: &mut Option<Piece>) {
+    if input.peek(Token![if]) || input.peek(Token![,]) && input.peek2(Token![if]) {
+        let place = input.span();
+        let message = "a guard comes behind the pattern: write `-> pattern, if condition => ..`";
+        reader.refuse(place, message);
+        let _: syn::Result<Option<Token![,]>> = input.parse();
+        reader.word(input);
+        read_condition(reader, input, place, guard);
     }
 }
 
@@ -260,6 +290,16 @@ fn read_guard(reader: &mut Reader, input: ParseStream<'_>, guard: &mut Option<Pi
             "a guard begins with a comma: write `, if condition => ..`",
         );
     }
+    read_condition(reader, input, place, guard);
+}
+
+/// Reads what stands behind the `if` of a guard.
+fn read_condition(
+    reader: &mut Reader,
+    input: ParseStream<'_>,
+    place: Span,
+    guard: &mut Option<Piece>,
+) {
     let ends = |input: ParseStream<'_>| {
         input.peek(Token![=>]) || input.peek(Token![->]) || starts_arm(input)
     };

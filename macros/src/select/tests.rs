@@ -422,6 +422,28 @@ mod mistakes {
     }
 
     #[test]
+    fn parts_in_the_wrong_place_are_understood() {
+        let arrow = "the arrow before the pattern is `->`";
+        let guard = "a guard comes behind the pattern";
+        for (tokens, part) in [
+            (quote!(recv(a) => b => c), arrow),
+            (quote!(send(a, b) => Ok(c) | d => {}), arrow),
+            (quote!(recv(a), if b -> c => d), guard),
+            (quote!(recv(a) if b -> c => d), guard),
+            (quote!(if a recv(b) -> c => d), guard),
+        ] {
+            assert_mistakes(tokens.clone(), &[part]);
+            let (select, _) = Select::read(tokens);
+            assert!(select.arms[0].pattern.is_some());
+        }
+        // The body is missing, and no pattern is.
+        assert_mistakes(
+            quote!(recv(a) => recv(b) -> c => d),
+            &["needs a pattern", "no body"],
+        );
+    }
+
+    #[test]
     fn await_is_refused_in_values_but_not_in_their_futures() {
         assert_mistakes(quote!(send(a, b.await) -> c => d), &["cannot be awaited"]);
         assert_mistakes(

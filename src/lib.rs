@@ -86,7 +86,8 @@ pub use sudog_macros::{main, test};
 /// - **a closure or a path** is spawned as it is;
 /// - **one call** without a `;` behind it: what it is called on and its arguments are evaluated here
 ///   and moved in, the call itself runs in the goroutine, which is named after the callee. In
-///   `go!(a(x).b(y))` only `.b` is deferred;
+///   `go!(a(x).b(y))` only `.b` is deferred, and so `go!(tx.send(1).unwrap())` sends here: write
+///   `go! { tx.send(1).unwrap(); }`;
 /// - **anything else** is the body of a `move` closure, in which `return` and `?` end the goroutine.
 ///
 /// In the middle of a block `go! { .. }` needs a `;` behind it, since it has a value.

@@ -184,8 +184,9 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// [`TrySelectError`] if none can.
+    #[track_caller]
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
-        let selected = self.select_by(select::try_now);
+        let selected = self.select_by(select::try_now, Location::caller());
         selected.ok_or(TrySelectError)
     }
 
@@ -202,7 +203,7 @@ impl<'a> Select<'a> {
             "no operations have been added to `Select`"
         );
         let at = Location::caller();
-        let selected = self.select_by(|cases, biased| select::wait_at(cases, biased, None, at));
+        let selected = self.select_by(|cases, biased| select::wait_at(cases, biased, None, at), at);
         match selected {
             Some(operation) => operation,
             None => unreachable!("a select without a deadline ends with an operation"),
@@ -242,13 +243,17 @@ impl<'a> Select<'a> {
         deadline: Option<Instant>,
         at: &'static Location<'static>,
     ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
-        self.select_by(|cases, biased| select::wait_at(cases, biased, deadline, at))
-            .ok_or(SelectTimeoutError)
+        self.select_by(
+            |cases, biased| select::wait_at(cases, biased, deadline, at),
+            at,
+        )
+        .ok_or(SelectTimeoutError)
     }
 
     fn select_by(
         &mut self,
         wait: impl FnOnce(&mut [&mut Case<'a>], bool) -> usize,
+        at: &'static Location<'static>,
     ) -> Option<SelectedOperation<'a>> {
         let case_of = |op: &Operation<'a>| {
             // SAFETY: the channel is borrowed for `'a`, and is of the vtable's type.
@@ -273,6 +278,7 @@ impl<'a> Select<'a> {
                     slot,
                     outcome: case.outcome,
                     hold: case.hold,
+                    at,
                     _ends: PhantomData,
                 });
             }
@@ -372,6 +378,8 @@ pub struct SelectedOperation<'a> {
     slot: Slot,
     outcome: Outcome,
     hold: Hold,
+    /// Where it was selected.
+    at: &'static Location<'static>,
     _ends: PhantomData<&'a ()>,
 }
 
@@ -455,7 +463,6 @@ impl Completed {
 }
 
 impl Drop for SelectedOperation<'_> {
-    #[track_caller]
     fn drop(&mut self) {
         if matches!(self.outcome, Outcome::Done | Outcome::Wanted) {
             let hold = mem::replace(&mut self.hold, Hold::Closed);
@@ -463,7 +470,11 @@ impl Drop for SelectedOperation<'_> {
             unsafe { (self.operation.vtable.undo)(self.operation.chan, self.slot.place, hold) };
         }
         if !std::thread::panicking() {
-            panic!("dropped `SelectedOperation` without completing the operation");
+            // The caller of a drop is no place of the user's.
+            let at = self.at;
+            panic!(
+                "dropped `SelectedOperation` without completing the operation, selected at {at}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sudog::chan::{Select, bounded, never, unbounded};
 
-use crate::support::{goroutine, stress, thread};
+use crate::support::{goroutine, stress, text, thread};
 
 #[test]
 fn select_does_the_one_operation_that_is_ready() {
@@ -124,8 +124,9 @@ fn an_operation_that_is_not_completed_panics_and_loses_nothing() {
                 select.recv(&rx);
                 drop(select.select());
             }));
-            let message = *dropped.unwrap_err().downcast::<&str>().unwrap();
+            let message = text(dropped.unwrap_err());
             assert!(message.contains("without completing"), "{message}");
+            assert!(message.contains("chan_select.rs:"), "{message}");
             assert_eq!(rx.recv(), Ok(3));
             sender.join().unwrap().unwrap();
 

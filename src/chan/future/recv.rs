@@ -106,7 +106,8 @@ impl<T> Receiving<T> {
 
 /// Receives one value; of [`Receiver::recv_async`].
 ///
-/// Dropping it loses no value.
+/// Dropping it loses no value. It is not `Unpin`: where a macro or a function asks for that, such as
+/// tokio's `select!` with `&mut future`, [`pin!`](std::pin::pin) it first.
 #[must_use = "futures do nothing unless they are polled"]
 pub struct RecvFuture<'a, T> {
     rx: &'a Receiver<T>,
@@ -154,7 +155,8 @@ impl<T> Receiver<T> {
     /// Receives a value in async code: [`recv`](Receiver::recv) as a future.
     ///
     /// It is woken when there is something to receive, and receives when it is polled: a value that
-    /// somebody else was faster to take is waited for again.
+    /// somebody else was faster to take is waited for again. In async code call this and not `recv`, which
+    /// would block the executor's thread.
     ///
     /// # Errors
     /// As [`recv`](Receiver::recv).

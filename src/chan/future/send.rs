@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 /// Sends one value; of [`Sender::send_async`].
 ///
 /// Dropping it before the value was sent drops the value; [`take_value`](SendFuture::take_value) saves
-/// it.
+/// it. It is not `Unpin`, see [`RecvFuture`](crate::chan::RecvFuture).
 #[must_use = "futures do nothing unless they are polled"]
 pub struct SendFuture<'a, T> {
     tx: &'a Sender<T>,

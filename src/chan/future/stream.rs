@@ -8,6 +8,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// Values as they come, until the channel is closed and empty; of [`Receiver::stream`].
+///
+/// Dropping it loses no value. `next` and the like come from an extension trait, such as
+/// `futures::StreamExt`.
+#[must_use = "streams do nothing unless they are polled"]
 pub struct RecvStream<'a, T> {
     rx: &'a Receiver<T>,
     receiving: Pin<Box<Receiving<T>>>,
@@ -15,6 +19,9 @@ pub struct RecvStream<'a, T> {
 }
 
 /// Values as they come, owning the receiver; of [`Receiver::into_stream`].
+///
+/// See [`RecvStream`].
+#[must_use = "streams do nothing unless they are polled"]
 pub struct IntoStream<T> {
     rx: Receiver<T>,
     receiving: Pin<Box<Receiving<T>>>,

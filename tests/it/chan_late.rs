@@ -37,17 +37,28 @@ fn offering(kind: Kind, tx: Sender<u32>) -> (Sender<Option<u32>>, Hand<bool>) {
 #[test]
 fn a_future_that_takes_an_offer_gets_the_value_when_it_was_made() {
     goroutine(|| {
-        for kind in KINDS {
+        for (kind, waits_first) in KINDS.into_iter().flat_map(|k| [(k, false), (k, true)]) {
             let (tx, rx) = bounded(0);
-            let (decide, offering) = offering(kind, tx);
             let (bell, waker) = Bell::new();
             let mut receiving = Box::pin(rx.recv_async());
+            if waits_first {
+                assert!(poll(&mut receiving, &waker).is_pending());
+            }
+            let (decide, offering) = offering(kind, tx);
             assert!(poll(&mut receiving, &waker).is_pending());
             assert!(poll(&mut receiving, &waker).is_pending());
             settle();
             decide.send(Some(1)).unwrap();
-            wait_until(|| bell.rings() > 0);
-            assert_eq!(poll(&mut receiving, &waker), Poll::Ready(Ok(1)));
+            // Woken for the value; and before that for the offer, if it came after us.
+            let mut rings = 0;
+            let received = loop {
+                wait_until(|| bell.rings() > rings);
+                rings = bell.rings();
+                if let Poll::Ready(received) = poll(&mut receiving, &waker) {
+                    break received;
+                }
+            };
+            assert_eq!(received, Ok(1));
             assert!(offering.join());
         }
     });

@@ -5,6 +5,7 @@
 //! returns what it has to say; it must be the same whichever channels it had, and also when it was
 //! called in a goroutine. What does not depend on the schedule is all that it says.
 
+#![cfg(feature = "macros")]
 #![expect(
     clippy::duplicate_mod,
     reason = "compiling the same files twice is what this is about"

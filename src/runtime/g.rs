@@ -44,10 +44,11 @@ pub(crate) enum WaitReason {
     BlockOn,
     Select,
     SelectNoCases,
+    IoWait,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 11] = [
+    const ALL: [WaitReason; 12] = [
         WaitReason::None,
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
@@ -59,6 +60,7 @@ impl WaitReason {
         WaitReason::BlockOn,
         WaitReason::Select,
         WaitReason::SelectNoCases,
+        WaitReason::IoWait,
     ];
 
     pub(crate) fn text(self) -> &'static str {
@@ -74,6 +76,7 @@ impl WaitReason {
             WaitReason::BlockOn => "block_on",
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
+            WaitReason::IoWait => "IO wait",
         }
     }
 }

@@ -7,7 +7,8 @@
 //! A goroutine asks afresh after every park and keeps nothing.
 //!
 //! 1. Cells are touched by the M's own thread, on either stack; a waker that hands the M something
-//!    writes `handed` while the M sleeps, before it wakes the note.
+//!    writes `handed` after taking it off the idle list, before it wakes the note, on which the M waits
+//!    before it reads.
 //! 2. Ms are never freed: a P's word and a goroutine name them by number.
 
 use super::g::GRef;
@@ -38,6 +39,8 @@ pub(crate) struct M {
     pub(crate) handed: Cell<Option<Handed>>,
     /// The goroutine that came with its P, to be run before any other.
     pub(crate) handed_g: Cell<Option<GRef>>,
+    /// Whether it was to sleep in the poller when it idled.
+    pub(crate) is_poller: Cell<bool>,
     pub(crate) random: Cell<u64>,
 }
 
@@ -75,6 +78,7 @@ impl M {
             note: Note::new(),
             handed: Cell::new(None),
             handed_g: Cell::new(None),
+            is_poller: Cell::new(false),
             random: Cell::new(0x9E37_79B9_7F4A_7C15 ^ u64::from(id) << 32 | 1),
         }));
         all.push(m);

@@ -29,7 +29,8 @@
 // **The gate.** Nothing above this file sees the scheduler: `mod sched` is private. What is here:
 // `enter`, `enter_blocking` and the `Token` they give, with `waiter`, `park` and `ready`, and their
 // early forms for a wait that may be over before it begins (latch.rs);
-// `Sudog`, `WaitQ` and `Commit` to park with; `spawn`, `blocking`, `yield_now`.
+// `Sudog`, `WaitQ` and `Commit` to park with; `register` and the `PollDesc` it gives, to wait for a
+// descriptor; `spawn`, `blocking`, `yield_now`.
 
 mod cells;
 pub(crate) mod claim;
@@ -39,6 +40,7 @@ pub(crate) mod g;
 mod latch;
 mod m;
 pub(crate) mod name;
+pub(crate) mod netpoll;
 mod p;
 pub(crate) mod parker;
 mod pword;
@@ -60,8 +62,12 @@ pub(crate) use m::random;
 pub(crate) use name::Name;
 #[doc(hidden)]
 pub use name::StaticName;
+#[expect(unused_imports, reason = "the sockets come next")]
+pub(crate) use netpoll::{Direction, PollDesc};
 pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
+#[expect(unused_imports, reason = "the sockets come next")]
+pub(crate) use sched::descriptor::{register, unregister};
 pub(crate) use sched::park::{
     Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
 };

@@ -9,6 +9,7 @@
 //! | `reserve`, `guard_install`, `guard_protect`, `no_huge_pages`, `release` | memory for stacks |
 //! | `thread_start`, `thread_name`, `thread_precise_sleep`, `thread_count` | threads that inherit nothing |
 //! | `on_segv`, `signal_stack` | a look at segmentation faults, on a stack of its own |
+//! | `poller` | events of descriptors |
 //! | `nanotime` | the monotonic clock |
 //! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |
 //! | `exit_at_once` | the end |
@@ -21,6 +22,10 @@ pub(crate) mod spin;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 pub(crate) mod os;
+
+#[cfg(target_os = "linux")]
+#[path = "epoll.rs"]
+pub(crate) mod poller;
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("sudog runs on Linux only so far; other systems need a file like src/sys/linux.rs");

@@ -14,17 +14,18 @@ use crate::runtime::nouns::{keep, set_current, until_the_end};
 use crate::runtime::sched::find::find_runnable;
 use crate::runtime::sched::{idle, start};
 use crate::sys::atomic::{Ordering, set_without_fences_of};
+use crate::sys::poller::end_polling;
 use loom::sync::{Condvar, Mutex};
 use loom::thread::{self, JoinHandle};
 
 /// How many goroutines have run, for those who wait for it.
-struct Ran {
+pub(crate) struct Ran {
     count: Mutex<usize>,
     changed: Condvar,
 }
 
 impl Ran {
-    fn new() -> &'static Ran {
+    pub(crate) fn new() -> &'static Ran {
         keep(Ran {
             count: Mutex::new(0),
             changed: Condvar::new(),
@@ -66,7 +67,7 @@ fn live(m: &'static M, ran: &'static Ran) {
 }
 
 /// An M on a thread of the model.
-struct Life {
+pub(crate) struct Life {
     m: &'static M,
     thread: JoinHandle<()>,
 }
@@ -82,7 +83,7 @@ impl Life {
 }
 
 /// An M that looks for work.
-fn spawn_m(m: &'static M, ran: &'static Ran) -> Life {
+pub(crate) fn spawn_m(m: &'static M, ran: &'static Ran) -> Life {
     Life::spawn(m, move || live(m, ran))
 }
 
@@ -95,15 +96,16 @@ fn spawn_sleeping_m(m: &'static M, ran: &'static Ran) -> Life {
 }
 
 /// What a foreign thread does that starts or readies a goroutine.
-fn make_runnable(g: GRef) {
+pub(crate) fn make_runnable(g: GRef) {
     enter().start(g);
 }
 
 /// Waits until each goroutine has run, ends the Ms, and sees that it was once.
-fn finish(ms: Vec<Life>, ran: &Ran, goroutines: &[GRef]) {
+pub(crate) fn finish(ms: Vec<Life>, ran: &Ran, goroutines: &[GRef]) {
     ran.wait_for(goroutines.len());
     for life in ms {
         life.m.note.end();
+        end_polling();
         life.thread.join().unwrap();
     }
     for g in goroutines {

@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `sys` | the checker's atomics under std's names, its lock, a futex and a clock; the real `note` |
+//! | `sys` | the checker's atomics under std's names, its lock, a futex, a poller, a clock; the real `note` |
 //! | `chan` | the real channels |
 //! | `runtime` | the real protocol files, among doubles of G, M, P and the scheduler |
 //! | `deque` | a double of the work-stealing deque, with the orders of the real one |
@@ -58,6 +58,7 @@ mod goroutine;
 mod handover;
 mod idle;
 mod latch;
+mod netpoll;
 mod note;
 mod offer;
 mod park_ready;
@@ -78,6 +79,7 @@ fn check(preemptions_max: Option<usize>, model: impl Fn() + Send + Sync + 'stati
         move || {
             runtime::nouns::forget_all();
             sys::os::reset_clock();
+            sys::poller::forget();
             trace::clear();
             runs.fetch_add(1, Ordering::Relaxed);
             model();

@@ -1,12 +1,14 @@
 //! The runtime of the models: the real protocol files, among doubles of the nouns they speak of.
 //!
-//! Real are `claim`, `latch`, `status`, `pword`, `runq`, `sudog`, `waiter`, and in `sched` what is listed
+//! Real are `claim`, `latch`, `netpoll`, `status`, `pword`, `runq`, `sudog`, `waiter`, and in `sched` what is listed
 //! there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
 
 #[path = "../../src/runtime/claim.rs"]
 pub(crate) mod claim;
 #[path = "../../src/runtime/latch.rs"]
 pub(crate) mod latch;
+#[path = "../../src/runtime/netpoll.rs"]
+pub(crate) mod netpoll;
 pub(crate) mod nouns;
 #[path = "../../src/runtime/pword.rs"]
 pub(crate) mod pword;

@@ -7,6 +7,7 @@ pub(crate) mod lock;
 #[path = "../../src/sys/note.rs"]
 pub(crate) mod note;
 pub(crate) mod os;
+pub(crate) mod poller;
 pub(crate) mod spin;
 
 /// A broken invariant: in a search one more state to report, elsewhere a panic.

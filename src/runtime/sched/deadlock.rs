@@ -1,9 +1,10 @@
 //! Listing goroutines, and saying that none can go on. Go's `checkdead` and `goroutineheader`.
 //!
-//! A deadlock is reported when no M is awake, no deadline is outstanding, and every thread of the
-//! process is ours or waits in one of our operations without a time limit. A thread that does
-//! anything else may yet send a value, so its mere existence forbids the report: it is never a false
-//! alarm. For the same reason it is made only under `#[sudog::main]`, which waits for goroutine 1.
+//! A deadlock is reported when no M is awake, no deadline is outstanding, nobody waits for a
+//! descriptor, and every thread of the process is ours or waits in one of our operations without a time
+//! limit. A thread that does anything else may yet send a value, so its mere existence forbids the
+//! report: it is never a false alarm. For the same reason it is made only under `#[sudog::main]`, which
+//! waits for goroutine 1.
 
 use super::{sched, spawn, sysmon};
 use crate::runtime::g::{self, G, NAMES};
@@ -41,10 +42,15 @@ pub(crate) fn check(own_threads: usize) {
     os::exit_at_once(2);
 }
 
-/// Whether goroutines wait, a deadlock would be reported, and no deadline will end it.
+/// Whether goroutines wait, a deadlock would be reported, and nothing from outside will end it.
 pub(crate) fn is_possible() -> bool {
     let is_asked = REPORT.load(Ordering::Relaxed) || spawn::waiting_for_stacks() > 0;
-    is_asked && spawn::live() > 0 && sched().timers.first().is_none()
+    is_asked && spawn::live() > 0 && !may_be_woken()
+}
+
+/// Whether a goroutine waits for something that comes from outside: a time, or a descriptor.
+fn may_be_woken() -> bool {
+    sched().timers.first().is_some() || sched().netpoll.has_waiters()
 }
 
 fn is_dead(own_threads: usize) -> bool {
@@ -55,10 +61,13 @@ fn is_dead(own_threads: usize) -> bool {
     // One for sysmon. Read before the last look at the Ms: a thread that ends meanwhile was there.
     let parked = PARKED_FOR_EVER.load(Ordering::SeqCst);
     let accounted = (own_threads + 1).checked_add_signed(parked);
-    accounted.is_some()
-        && os::thread_count() == accounted
-        && sched.global.is_empty()
-        && sched.idle.lock().all_asleep()
+    if accounted.is_none() || os::thread_count() != accounted || !sched.global.is_empty() {
+        return false;
+    }
+    // While all are asleep, and none can wake for the lock that we hold, nobody begins to wait and no
+    // wait is ended.
+    let idle = sched.idle.lock();
+    idle.all_asleep() && !may_be_woken()
 }
 
 /// Writes every goroutine there is, in the order of their numbers, as Go's traceback does.

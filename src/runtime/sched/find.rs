@@ -2,11 +2,12 @@
 //!
 //! In this order: what came with the P; every 61st time slice the global queue, lest two busy
 //! goroutines that ready each other starve it; `runnext` and the local queue; due timers; the global
-//! queue; the other Ps. If there is nothing: idle the P, look once more, sleep.
+//! queue; events of descriptors; the other Ps. If there is nothing: idle the P, look once more, sleep,
+//! one M in the poller.
 
 use super::counters::Counts;
 use super::idle::{self, stop_m, wake_p};
-use super::sched;
+use super::{poll, sched};
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
@@ -77,6 +78,9 @@ fn find_shared(m: &'static M) -> Option<(GRef, Slice)> {
         }
     }
     if let Some(g) = take_global_batch(m.p()) {
+        return Some((g, Slice::Own));
+    }
+    if let Some(g) = poll::look_in_passing(m) {
         return Some((g, Slice::Own));
     }
     if sched().ps().len() == 1 || !may_spin(m) {
@@ -224,7 +228,7 @@ fn go_idle(m: &'static M) {
         sched.counters.start_spinning();
         return;
     }
-    idle::await_handed(m);
+    poll::sleep(m);
 }
 
 /// The last re-check. `runnext` does not count: its P runs it next, or the debt is paid.

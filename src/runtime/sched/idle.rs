@@ -8,8 +8,10 @@
 //! 1. A P on the idle list is IDLE; it is taken off, and its word changed, under the idle lock.
 //! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.
 //! 3. Ms are made by sysmon only, on request, so that they inherit nothing from the requester.
+//! 4. One of the Ms on the idle list may sleep in the poller instead of on its note (poll.rs). It is
+//!    taken off last, because that costs more, and because it does something useful there.
 
-use super::{find, sched, spawn};
+use super::{find, poll, sched, spawn};
 use crate::runtime::coro::StackList;
 use crate::runtime::g::GRef;
 use crate::runtime::m::{Handed, M};
@@ -25,6 +27,8 @@ pub(crate) struct Idle {
     /// Last in, first out: the last to idle is the warmest.
     pub(crate) ms: Vec<&'static M>,
     pub(crate) ps: Vec<&'static P>,
+    /// The number of the M on the list that sleeps in the poller, or is about to; 0 if none does.
+    poller: u32,
     /// Ms that sleep because of a goroutine locked to them.
     pub(crate) locked_ms: usize,
     /// Whether sysmon sleeps until a P is taken off the list.
@@ -36,6 +40,7 @@ impl Idle {
         Idle {
             ms: Vec::new(),
             ps: Vec::new(),
+            poller: 0,
             locked_ms: 0,
             sysmon_asleep: false,
         }
@@ -44,6 +49,55 @@ impl Idle {
     /// Whether no M is awake and every P idles.
     pub(crate) fn all_asleep(&self) -> bool {
         self.ps.len() == sched().ps().len() && self.ms.len() + self.locked_ms == M::count()
+    }
+
+    /// Whether events of descriptors are seen, if there can be any.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.poller != 0 || !sched().netpoll.is_open()
+    }
+
+    /// Lists an M that is about to sleep: in the poller, if nobody does and a P is free for what it
+    /// may find there.
+    fn list(&mut self, m: &'static M) {
+        self.ms.push(m);
+        if !self.is_polled() && !self.ps.is_empty() {
+            self.poller = m.id;
+            m.is_poller.set(true);
+        }
+    }
+
+    /// Takes `m` off the list; false if somebody else has.
+    fn unlist(&mut self, m: &'static M) -> bool {
+        let position = self.ms.iter().rposition(|other| std::ptr::eq(*other, m));
+        let Some(position) = position else {
+            return false;
+        };
+        self.ms.remove(position);
+        self.forget_poller(m);
+        m.is_poller.set(false);
+        true
+    }
+
+    /// Lets another be the poller if `m` is; true if it is.
+    fn forget_poller(&mut self, m: &M) -> bool {
+        let is_poller = self.poller == m.id;
+        if is_poller {
+            self.poller = 0;
+        }
+        is_poller
+    }
+
+    /// Takes off the M that was listed last, but the poller only if there is no other.
+    fn pop_m(&mut self) -> Option<&'static M> {
+        let last = self.ms.pop()?;
+        if last.id != self.poller {
+            return Some(last);
+        }
+        let other = self.ms.pop();
+        if other.is_some() {
+            self.ms.push(last);
+        }
+        other.or(Some(last))
     }
 }
 
@@ -169,9 +223,13 @@ pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
 
 fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
     let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    let is_poller = idle.forget_poller(m);
     drop(idle);
     m.handed.set(Some(handed));
     m.note.wake();
+    if is_poller {
+        sched().netpoll.interrupt();
+    }
     if is_new {
         // The wake waits for the thread.
         sched().sysmon.request_thread(m);
@@ -182,7 +240,7 @@ fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: 
 
 /// Takes an idle M off the list, or makes the record of a new one.
 fn take_m(idle: &mut Idle) -> Option<(&'static M, bool)> {
-    if let Some(m) = idle.ms.pop() {
+    if let Some(m) = idle.pop_m() {
         return Some((m, false));
     }
     if M::count() >= sched().settings().max_threads {
@@ -293,7 +351,7 @@ pub(crate) fn release_p(m: &'static M) {
         p.word.give_up(m.word.get(), None);
         m.drop_p();
         idle.ps.push(p);
-        idle.ms.push(m);
+        idle.list(m);
         sched().counters.add_idle();
     }
     spawn::shelve_all(spare);
@@ -303,20 +361,53 @@ pub(crate) fn release_p(m: &'static M) {
 /// somebody has taken `m` off the list and is about to hand it one.
 pub(crate) fn take_back_p(m: &'static M) -> bool {
     let mut idle = sched().idle.lock();
-    let Some(position) = idle.ms.iter().rposition(|other| std::ptr::eq(*other, m)) else {
+    if !idle.ms.iter().any(|other| std::ptr::eq(*other, m)) {
         return false;
-    };
+    }
     let Some((p, word)) = take_p(&mut idle, m) else {
         return false;
     };
-    idle.ms.remove(position);
+    idle.unlist(m);
+    begin(idle, m, p, word);
+    true
+}
+
+/// Has `m`, which was just taken off the list by itself, own a P.
+fn begin(mut idle: Guard<'_, Idle>, m: &'static M, p: &'static P, word: Word) {
     let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
     drop(idle);
     m.set_p(p, word);
     if wake_sysmon {
         sched().sysmon.wake();
     }
-    true
+}
+
+/// What became of an M that wanted to leave the idle list.
+#[must_use]
+#[derive(PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Somebody had taken it off, and hands it a P.
+    Handed,
+    /// It is off, with a P if one was free.
+    ByItself,
+}
+
+/// Takes the poller off the idle list, for it has found something.
+pub(crate) fn leave(m: &'static M) -> Left {
+    let mut idle = sched().idle.lock();
+    m.is_poller.set(false);
+    if !idle.unlist(m) {
+        return Left::Handed;
+    }
+    if let Some((p, word)) = take_p(&mut idle, m) {
+        begin(idle, m, p, word);
+    }
+    Left::ByItself
+}
+
+/// Whether `m` is still the poller; if not, somebody is handing it a P.
+pub(crate) fn is_poller(m: &M) -> bool {
+    sched().idle.lock().poller == m.id
 }
 
 /// Does something to each idle P on behalf of its owner: while the lock is held nobody can get it.
@@ -327,7 +418,7 @@ pub(crate) fn for_each_idle_p(mut act: impl FnMut(&P)) {
 /// Sleeps until somebody hands `m`, which is on no list yet, a P.
 pub(crate) fn stop_m(m: &'static M) {
     debug_assert!(!m.has_p() && !m.spinning.get());
-    sched().idle.lock().ms.push(m);
+    sched().idle.lock().list(m);
     // SeqCst: pairs with the fence of makers. At the limit of threads one may have found an idle P
     // and no M for it: then that P is for this one.
     fence(Ordering::SeqCst);
@@ -336,7 +427,7 @@ pub(crate) fn stop_m(m: &'static M) {
         sched().counters.start_spinning();
         return;
     }
-    await_handed(m);
+    poll::sleep(m);
 }
 
 /// Waits for the wake that brings `handed`, and takes over what it names.

@@ -7,6 +7,8 @@
 //! | `global` | the queue of goroutines that belong to no P |
 //! | `idle` | how Ms and Ps go to sleep and are woken |
 //! | `counters` | the rule that no wake-up is lost |
+//! | `poll` | who looks for events of descriptors, and when |
+//! | `descriptor` | waiting for descriptors |
 //! | `park` | the gate: entering, parking, readying |
 //! | `commit` | the last steps of parks |
 //! | `debt` | the wake-up that is put off |
@@ -29,11 +31,14 @@ mod commit;
 pub(crate) mod counters;
 pub(crate) mod deadlock;
 pub(crate) mod debt;
+#[expect(dead_code, reason = "the sockets come next")]
+pub(crate) mod descriptor;
 pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod idle;
 mod overflow;
 pub(crate) mod park;
+pub(crate) mod poll;
 pub(crate) mod run;
 pub(crate) mod spawn;
 pub(crate) mod sysmon;
@@ -41,6 +46,7 @@ pub(crate) mod timing;
 
 use super::config::Settings;
 use super::g::GList;
+use super::netpoll::{Free, Netpoll};
 use super::p::P;
 use super::pword::Word;
 use crate::sys::atomic::AtomicUsize;
@@ -60,6 +66,8 @@ pub(crate) struct Sched {
     pub(crate) global: GlobalQueue,
     pub(crate) pool: spawn::Pool,
     pub(crate) timers: timing::Timers,
+    pub(crate) netpoll: Netpoll,
+    pub(crate) polling: poll::Polling,
     pub(crate) sysmon: sysmon::Sysmon,
 }
 
@@ -76,6 +84,8 @@ static SCHED: Sched = Sched {
     global: GlobalQueue::new(Lock::new(GList::new())),
     pool: spawn::Pool::new(),
     timers: timing::Timers::new(),
+    netpoll: Netpoll::new(Lock::new(Free::new())),
+    polling: poll::Polling::new(),
     sysmon: sysmon::Sysmon::new(),
 };
 

@@ -403,10 +403,17 @@ impl Parked {
     }
 }
 
-/// The one place where a waiting goroutine becomes runnable. Not generic and not inlined: the run
+/// Readies a goroutine. Not generic and not inlined: the run
 /// queue keeps thread-locals.
 #[inline(never)]
 fn make_ready(p: Option<&'static P>, g: GRef) {
+    make_runnable(g);
+    enqueue(p, g);
+}
+
+/// The one place where a waiting goroutine becomes runnable. The caller queues it.
+#[inline]
+pub(crate) fn make_runnable(g: GRef) {
     if !g.status.make_ready() {
         sys::fatal!(
             "goroutine {} was readied while {:?} ({})",
@@ -415,7 +422,6 @@ fn make_ready(p: Option<&'static P>, g: GRef) {
             g.reason().text()
         );
     }
-    enqueue(p, g);
 }
 
 /// Puts a runnable goroutine into `runnext`, or into the global queue where there is no P.

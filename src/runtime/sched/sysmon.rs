@@ -1,18 +1,19 @@
 //! The watcher: a thread of its own, without a P, that looks every now and then. Go's `sysmon`.
 //!
-//! What it does each round: makes the threads that were asked for; fires due timers; takes lent Ps
-//! that have work; asks goroutines that have run for a whole time slice to yield; pays debts; tells
+//! What it does each round: makes the threads that were asked for; fires due timers; looks for events
+//! of descriptors if nobody else does (poll.rs); takes lent Ps that have work; asks goroutines that have run for a whole time slice to yield; pays debts; tells
 //! those who wait for the last goroutine; looks for a deadlock.
 //!
 //! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not, at
-//! most 500 us while one P idles and another runs (a debt may have to be paid), and for good once
+//! most 500 us while one P idles and another runs (a debt may have to be paid) or descriptors are busy
+//! (whoever looks for their events may be busy next), and for good once
 //! everything has been idle for 100 ms; only where goroutines wait that none of our own threads can
 //! wake, it looks for a deadlock once a second. Whoever takes the first P off the idle list wakes it.
 //!
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
-use super::{deadlock, find, idle, park, run, sched, spawn};
+use super::{deadlock, find, idle, park, poll, run, sched, spawn};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
@@ -20,7 +21,7 @@ use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
 use crate::runtime::sudog::{Outcome, Sudog, WaitQ};
 use crate::sys;
-use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 use crate::sys::os;
@@ -51,6 +52,8 @@ pub(super) fn now_ms() -> u32 {
 /// Others' side of the watcher.
 pub(crate) struct Sysmon {
     note: Note,
+    /// When (ns) its present sleep ends by itself.
+    sleeps_until: AtomicU64,
     /// Ms whose thread is still to be made.
     wanted: Lock<Vec<&'static M>>,
     /// Who waits until no goroutine is left, and how many of them are goroutines themselves.
@@ -67,6 +70,7 @@ impl Sysmon {
     pub(crate) const fn new() -> Sysmon {
         Sysmon {
             note: Note::new(),
+            sleeps_until: AtomicU64::new(0),
             wanted: Lock::new(Vec::new()),
             idle_watchers: Lock::new(IdleWatchers {
                 queue: WaitQ::new(),
@@ -79,6 +83,14 @@ impl Sysmon {
     /// Ends the watcher's sleep.
     pub(crate) fn wake(&self) {
         self.note.wake();
+    }
+
+    /// Ends its sleep if that would last longer than until `when`, the time of the first timer. For a
+    /// poller that has left, after a fence (SeqCst): see [`Watch::sleep_for`].
+    pub(crate) fn expect_timer(&self, when: u64) {
+        if when < self.sleeps_until.load(Ordering::Relaxed) {
+            self.wake();
+        }
     }
 
     /// Has a thread made for `m`, which then waits for what it is handed.
@@ -147,6 +159,10 @@ struct Watch {
     quiet_rounds: u32,
     sleep_ns: u64,
     threads_made: usize,
+    /// How often events had been looked for, as of when.
+    looks: (u32, u64),
+    /// Whether somebody has looked since the round before.
+    are_descriptors_busy: bool,
 }
 
 /// A P as it was at an earlier look.
@@ -174,6 +190,8 @@ impl Watch {
             quiet_rounds: 0,
             sleep_ns: SLEEP_MIN_NS,
             threads_made: 0,
+            looks: (0, 0),
+            are_descriptors_busy: false,
         }
     }
 
@@ -184,6 +202,7 @@ impl Watch {
             NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
             let mut did_something = self.make_threads();
             did_something |= sched.timers.run_due();
+            did_something |= self.look_for_events(now);
             for index in 0..sched.ps().len() {
                 did_something |= self.look_at(sched.ps()[index], now);
             }
@@ -208,6 +227,20 @@ impl Watch {
             self.threads_made += 1;
             made_any = true;
         }
+    }
+
+    /// Looks for events of descriptors, if it is time; true if somebody can go on.
+    fn look_for_events(&mut self, now: u64) -> bool {
+        let looks = sched().polling.looks();
+        self.are_descriptors_busy = looks != self.looks.0;
+        if self.are_descriptors_busy {
+            self.looks = (looks, now);
+        }
+        let found_any =
+            poll::is_look_due(now - self.looks.1 >= SLICE_NS) && poll::look_from_outside();
+        // Its own looks are no business of others.
+        self.looks.0 = sched().polling.looks();
+        found_any
     }
 
     /// Looks after one P; true if something had to be done.
@@ -284,7 +317,7 @@ impl Watch {
         } else {
             deadlock::is_possible().then_some(DEADLOCK_LOOK_EVERY_NS)
         };
-        self.sleep_for(limit);
+        self.sleep_for(limit, deep);
         if deep {
             sched.idle.lock().sysmon_asleep = false;
             self.quiet_rounds = 0;
@@ -296,7 +329,7 @@ impl Watch {
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
         let some_idle = counts.idle() > 0 && counts.idle() < sched().ps().len();
-        if some_idle {
+        if some_idle || self.are_descriptors_busy {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS)
         } else {
             self.sleep_ns
@@ -308,23 +341,32 @@ impl Watch {
         let sysmon = &sched().sysmon;
         let mut idle = sched().idle.lock();
         idle.sysmon_asleep = idle.all_asleep()
+            && idle.is_polled()
             && sysmon.wanted.lock().is_empty()
             && !sysmon.has_idle_watchers.load(Ordering::SeqCst);
         idle.sysmon_asleep
     }
 
-    /// Sleeps at most `limit_ns`, and not past the first timer.
-    fn sleep_for(&self, limit_ns: Option<u64>) {
-        let sched = sched();
-        let until_timer = sched
-            .timers
-            .first()
-            .map(|when| when.saturating_sub(os::nanotime()));
-        let limit = match (limit_ns, until_timer) {
-            (Some(limit), Some(timer)) => Some(limit.min(timer)),
-            (limit, timer) => limit.or(timer),
+    /// Sleeps at most `limit_ns`, and not past the first timer, unless `deep` and the poller sees to
+    /// that: when it leaves, the first P is taken, and that ends a deep sleep.
+    fn sleep_for(&self, limit_ns: Option<u64>, deep: bool) {
+        let (sched, sysmon) = (sched(), &sched().sysmon);
+        sysmon.sleeps_until.store(u64::MAX, Ordering::Relaxed);
+        // SeqCst: pairs with the fence of a poller that leaves. We see the timer, or it sees us.
+        fence(Ordering::SeqCst);
+        let now = os::nanotime();
+        let timer = match deep && sched.netpoll.is_open() {
+            true => None,
+            false => sched.timers.first(),
         };
-        sched.sysmon.note.sleep_for(limit.map(Duration::from_nanos));
+        let limit = limit_ns.map(|limit| now.saturating_add(limit));
+        let until = limit.into_iter().chain(timer).min();
+        sysmon
+            .sleeps_until
+            .store(until.unwrap_or(u64::MAX), Ordering::Relaxed);
+        let left = until.map(|until| Duration::from_nanos(until.saturating_sub(now)));
+        sysmon.note.sleep_for(left);
+        sysmon.sleeps_until.store(0, Ordering::Relaxed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waits that end by themselves: deadlines of goroutines.
 //!
-//! One heap for all, kept by sysmon, which sleeps no longer than until the first deadline; an M that
-//! looks for work fires what is due in passing. A thread that waits with a deadline needs none of
+//! One heap for all, kept by sysmon and the poller (poll.rs), of whom one sleeps no longer than until the
+//! first deadline; an M that looks for work fires what is due in passing. A thread that waits with a deadline needs none of
 //! this, it sleeps with a limit.
 //!
 //! 1. An entry names a wait (waiter and ticket), never a sudog: it may stay in the heap long after
@@ -9,8 +9,7 @@
 //! 2. Entries whose wait is over are swept when they could be more than half of the heap, so that a
 //!    loop of waits with distant deadlines does not grow it.
 
-use super::park;
-use super::sched;
+use super::{park, poll, sched};
 use crate::runtime::claim::Ticket;
 use crate::runtime::task::Task;
 use crate::runtime::waiter::{Kind, Waiter};
@@ -108,7 +107,7 @@ impl Timers {
             self.publish_first(&heap) == when
         };
         if is_first {
-            sched().sysmon.wake();
+            poll::expect_timer(when);
         }
     }
 

@@ -58,6 +58,7 @@ pub(crate) enum WaitReason {
     ChanSend,
     ChanReceive,
     ChanReceiveNever,
+    IoWait,
     Select,
     SelectNoCases,
 }
@@ -319,6 +320,7 @@ pub(crate) struct M {
     pub(crate) note: Bell,
     pub(crate) handed: Cell<Option<Handed>>,
     pub(crate) handed_g: Cell<Option<GRef>>,
+    pub(crate) is_poller: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -345,6 +347,7 @@ impl M {
             note: Bell::new(),
             handed: Cell::new(None),
             handed_g: Cell::new(None),
+            is_poller: Cell::new(false),
         });
         m.set_inside(true);
         m

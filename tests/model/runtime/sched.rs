@@ -1,5 +1,6 @@
-//! The scheduler of the models: the real `counters`, `debt`, `global`, `idle`, `find`, `park` and `blocking`, on a
-//! scheduler without timers, stacks and sysmon.
+//! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
+//! `global`, `idle`, `park` and `poll`, on a scheduler without stacks and sysmon, whose timers are due
+//! when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -9,6 +10,8 @@ mod commit;
 pub(crate) mod counters;
 #[path = "../../../src/runtime/sched/debt.rs"]
 pub(crate) mod debt;
+#[path = "../../../src/runtime/sched/descriptor.rs"]
+pub(crate) mod descriptor;
 #[path = "../../../src/runtime/sched/find.rs"]
 pub(crate) mod find;
 #[path = "../../../src/runtime/sched/global.rs"]
@@ -17,9 +20,12 @@ pub(crate) mod global;
 pub(crate) mod idle;
 #[path = "../../../src/runtime/sched/park.rs"]
 pub(crate) mod park;
+#[path = "../../../src/runtime/sched/poll.rs"]
+pub(crate) mod poll;
 
 use super::g::GList;
 use super::m::M;
+use super::netpoll::{Free, Netpoll};
 use super::p::P;
 use super::pword::Word;
 use crate::sys::atomic::{AtomicUsize, Ordering};
@@ -38,6 +44,8 @@ pub(crate) struct Sched {
     pub(crate) idle: Lock<idle::Idle>,
     pub(crate) global: GlobalQueue,
     pub(crate) timers: timing::Timers,
+    pub(crate) netpoll: Netpoll,
+    pub(crate) polling: poll::Polling,
     pub(crate) sysmon: Sysmon,
 }
 
@@ -69,6 +77,8 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
         idle: Lock::new(idle::Idle::new()),
         global: GlobalQueue::new(Lock::new(GList::new())),
         timers: timing::Timers::new(),
+        netpoll: Netpoll::new(Lock::new(Free::new())),
+        polling: poll::Polling::new(),
         sysmon: Sysmon {
             note: super::nouns::fresh_note(),
         },
@@ -81,6 +91,7 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
     }
     sched.idle.lock().ms.extend(&sched.ms[p_count as usize..]);
     SCHED.set(Some(sched));
+    assert!(!poll::look_from_outside());
     sched
 }
 
@@ -104,6 +115,11 @@ impl Sysmon {
         self.note.wake();
     }
 
+    /// It sleeps for ever, and does not watch when it is woken.
+    pub(crate) fn expect_timer(&self, _: u64) {
+        self.wake();
+    }
+
     pub(crate) fn request_thread(&self, m: &'static M) {
         crate::sys::fatal!("m{} has a thread already", m.id);
     }
@@ -117,12 +133,16 @@ pub(crate) mod sysmon {
 }
 
 /// No deadline is due by itself: a model says when, by [`timing::expire`]. Those of threads need none
-/// of this.
+/// of this. A timer of [`timing::arm_due`] is due at once.
 pub(crate) mod timing {
+    use super::poll;
     use crate::runtime::claim::Ticket;
     use crate::runtime::enter;
+    use crate::runtime::g::GRef;
     use crate::runtime::waiter::Waiter;
+    use crate::sys::atomic::{AtomicU64, Ordering};
     use crate::sys::lock::Lock;
+    use std::cell::Cell;
 
     pub(crate) const DEADLINE: u32 = u32::MAX - 1;
 
@@ -130,29 +150,68 @@ pub(crate) mod timing {
         0
     }
 
-    pub(crate) struct Timers(Lock<Vec<(Waiter, Ticket)>>);
+    pub(crate) struct Timers {
+        armed: Lock<Vec<(Waiter, Ticket)>>,
+        /// The one timer of a model that says that it has one; 0 while it is not armed.
+        first: AtomicU64,
+        is_used: Cell<bool>,
+        starts: Cell<Option<GRef>>,
+    }
+
+    // SAFETY: the cells are written before the threads of a model are made.
+    unsafe impl Sync for Timers {}
 
     impl Timers {
         pub(super) fn new() -> Timers {
-            Timers(Lock::new(Vec::new()))
+            Timers {
+                armed: Lock::new(Vec::new()),
+                first: AtomicU64::new(0),
+                is_used: Cell::new(false),
+                starts: Cell::new(None),
+            }
         }
 
         pub(crate) fn arm(&self, _: u64, waiter: Waiter, ticket: Ticket) {
-            self.0.lock().push((waiter, ticket));
+            self.armed.lock().push((waiter, ticket));
+        }
+
+        pub(crate) fn first(&self) -> Option<u64> {
+            let first = self
+                .is_used
+                .get()
+                .then(|| self.first.load(Ordering::Relaxed));
+            first.filter(|when| *when != 0)
         }
 
         pub(crate) fn is_due(&self) -> bool {
-            false
+            self.first().is_some()
         }
 
         pub(crate) fn run_due(&self) -> bool {
-            false
+            let is_ours = self.is_due() && self.first.swap(0, Ordering::Relaxed) != 0;
+            if let (true, Some(g)) = (is_ours, self.starts.get()) {
+                enter().start(g);
+            }
+            is_ours
         }
+
+        /// Says that there will be a timer, and what it starts.
+        pub(crate) fn use_one(&self, g: GRef) {
+            self.is_used.set(true);
+            self.starts.set(Some(g));
+            self.first.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Arms the timer, as timing.rs does with the first.
+    pub(crate) fn arm_due() {
+        super::sched().timers.first.store(1, Ordering::Relaxed);
+        poll::expect_timer(1);
     }
 
     /// Has all deadlines come that are armed.
     pub(crate) fn expire() {
-        let armed = std::mem::take(&mut *super::sched().timers.0.lock());
+        let armed = std::mem::take(&mut *super::sched().timers.armed.lock());
         for (waiter, ticket) in armed {
             if waiter.claim().take(ticket, DEADLINE) {
                 enter().ready(waiter);

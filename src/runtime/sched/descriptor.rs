@@ -1,0 +1,99 @@
+//! Waiting for descriptors: the gate's side of netpoll.rs.
+
+use super::{park, poll, sched};
+use crate::runtime::coro::Commit;
+use crate::runtime::g::Place;
+use crate::runtime::netpoll::{Direction, PollDesc, Tick};
+use crate::runtime::sudog::Sudog;
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr::{self, NonNull};
+use std::time::Instant;
+
+/// The case number under which an event ends a wait.
+const EVENT: u32 = 0;
+
+/// Has waits at the record that is returned end with events of `fd`. Starts the runtime.
+///
+/// # Errors
+/// Those of the system: `EPERM` for a descriptor that cannot be waited for.
+pub(crate) fn register(fd: RawFd) -> io::Result<&'static PollDesc> {
+    let sched = sched();
+    sched.settings();
+    sched.netpoll.register(fd)
+}
+
+/// Ends the use of `desc`, where nobody waits any more, for `fd`, which is still open.
+pub(crate) fn unregister(fd: RawFd, desc: &'static PollDesc) {
+    sched().netpoll.unregister(fd, desc);
+}
+
+impl PollDesc {
+    /// Waits until there is reason to look again since `tick`, which was read before the last look;
+    /// but not past `deadline`: then false.
+    #[inline(never)]
+    pub(crate) fn wait(
+        &self,
+        direction: Direction,
+        tick: Tick,
+        deadline: Option<Instant>,
+        place: Place,
+    ) -> bool {
+        let mut token = park::enter_blocking();
+        if token.goroutine().is_none() {
+            poll::ensure_polling();
+        }
+        let waiter = token.waiter();
+        let Some(deadline) = deadline else {
+            let mut sudog = Sudog::new(waiter, ptr::null_mut());
+            // SAFETY: only who dequeues the sudog readies us; the commit releases the lock we get.
+            unsafe {
+                if let Some(lock) = self.enqueue(direction, tick, NonNull::from(&mut sudog)) {
+                    token.park(waiter, place, Commit::unlock(lock));
+                }
+            }
+            return true;
+        };
+        let ticket = waiter.claim().open();
+        let mut sudog = Sudog::contested(waiter, ptr::null_mut(), ticket, EVENT);
+        let sudog = NonNull::from(&mut sudog);
+        // SAFETY: the sudog stays in this frame until it is out of the queue, at the latest below; the
+        // commit releases the lock we get.
+        unsafe {
+            let Some(lock) = self.enqueue(direction, tick, sudog) else {
+                return true;
+            };
+            token.park_until(waiter, place, Commit::unlock(lock), ticket, deadline);
+            let is_in_time = waiter.claim().winner(ticket) == Some(EVENT);
+            if !is_in_time {
+                self.dequeue(direction, sudog);
+            }
+            is_in_time
+        }
+    }
+
+    /// Has every call that waits look again, for what it looks at was changed.
+    pub(crate) fn look_again(&self, direction: Direction) {
+        let woken = self.disturb(direction);
+        if !woken.is_empty() {
+            let token = park::enter();
+            woken.into_iter().for_each(|waiter| token.ready(waiter));
+        }
+    }
+
+    /// For a call that ends: wakes the next that waits, for whom there may be something left.
+    #[inline]
+    pub(crate) fn leave(&self, direction: Direction) {
+        if self.has_waiters(direction) {
+            self.wake_next(direction);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake_next(&self, direction: Direction) {
+        if let Some(waiter) = self.pass_on(direction) {
+            park::enter().ready(waiter);
+        }
+    }
+}

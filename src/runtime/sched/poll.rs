@@ -1,0 +1,253 @@
+//! Who looks for events of descriptors, and when. Go's part of `findRunnable` that calls `netpoll`.
+//!
+//! The kernel keeps events until somebody asks, so none is lost; the question is only who asks in time:
+//!
+//! - an M that finds nothing in the queues looks in, before it steals;
+//! - one M that idles sleeps *in the poller* rather than on its note, not past the next timer: the
+//!   *poller*. Nobody else looks in meanwhile;
+//! - sysmon looks in where nobody has for 10 ms, because all are busy; and each round where a P idles
+//!   but its M sleeps on a note, because the poller has gone to run what it found.
+//!
+//! Before the first descriptor was registered there is no poller, and nothing of this costs anything.
+//!
+//! 1. The poller is an idle M like any other, on the list, and `Idle::poller` names it; that word
+//!    changes under the idle lock. Who takes the poller off the list interrupts it after handing it a P.
+//! 2. An M that has events takes itself off the list before it ends a wait: a listed M holds nobody's
+//!    goroutine in its hands, or else a deadlock might be reported while there is none.
+//! 3. `until` says until when the poller sleeps. Timers are armed by others meanwhile:
+//!
+//! ```text
+//!   poller                                 who arms a timer
+//!   a. until = for ever                    1. publishes it
+//!   b. fence (SeqCst)                      2. fence (SeqCst)
+//!   c. reads the first timer               3. reads until: nobody: sysmon sleeps no longer than that
+//!   d. until = that; sleeps                            later: interrupts the poller
+//!   e. awake: until = nobody, fence,
+//!      reads the first timer: has sysmon
+//!      woken if it would sleep past it
+//! ```
+//!
+//! Of the fences b and 2 one comes first: c sees the timer, or 3 sees the sleeper. The same holds of e
+//! and 2: the timer is seen in passing it on to sysmon, or sysmon is told by whoever armed it.
+
+use super::{idle, park, sched};
+use crate::runtime::g::{GList, GRef};
+use crate::runtime::m::M;
+use crate::runtime::waiter::Kind;
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sys::os;
+use crate::sys::poller::Events;
+use std::time::Duration;
+
+/// The value of `until` while no M sleeps in the poller.
+const NOBODY: u64 = 0;
+const FOR_EVER: u64 = u64::MAX;
+
+pub(crate) struct Polling {
+    /// Until when (ns) the poller sleeps.
+    until: AtomicU64,
+    /// Held while somebody looks in: two who do take each other's time.
+    is_looked_in: AtomicBool,
+    /// How often somebody has looked.
+    looks: AtomicU32,
+}
+
+impl Polling {
+    pub(crate) const fn new() -> Polling {
+        Polling {
+            until: AtomicU64::new(NOBODY),
+            is_looked_in: AtomicBool::new(false),
+            looks: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether an M sleeps in the poller; a hint, but for those who armed a timer before.
+    fn is_slept_in(&self) -> bool {
+        self.until.load(Ordering::Relaxed) != NOBODY
+    }
+
+    /// A number that changes when somebody has looked.
+    pub(crate) fn looks(&self) -> u32 {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// Takes what events there are; false if others see to that.
+    fn look(&self, events: &mut Events) -> bool {
+        if self.is_slept_in() || self.is_looked_in.swap(true, Ordering::Acquire) {
+            return false;
+        }
+        sched().netpoll.wait(events, Some(Duration::ZERO));
+        self.count();
+        self.is_looked_in.store(false, Ordering::Release);
+        true
+    }
+
+    fn count(&self) {
+        let looks = self.looks.load(Ordering::Relaxed);
+        self.looks.store(looks.wrapping_add(1), Ordering::Relaxed);
+    }
+}
+
+/// Looks for events on the way to other work: returns the first goroutine that they make runnable, and
+/// queues the rest.
+pub(crate) fn look_in_passing(m: &'static M) -> Option<GRef> {
+    if !sched().netpoll.is_open() {
+        return None;
+    }
+    look_open(m)
+}
+
+#[cold]
+#[inline(never)]
+fn look_open(m: &'static M) -> Option<GRef> {
+    let mut events = Events::new();
+    if !sched().polling.look(&mut events) {
+        return None;
+    }
+    deliver_here(m, &events)
+}
+
+/// The same for sysmon, which has no P; true if somebody could go on.
+pub(crate) fn look_from_outside() -> bool {
+    let mut events = Events::new();
+    sched().polling.look(&mut events) && deliver_to_all(&events)
+}
+
+/// Whether sysmon is to look, who last saw `looks`, at the time it says.
+pub(crate) fn is_look_due(has_been_long: bool) -> bool {
+    let sched = sched();
+    sched.netpoll.is_open()
+        && !sched.polling.is_slept_in()
+        && (has_been_long || sched.counters.read().idle() > 0)
+}
+
+/// Makes those runnable whose waits the events end: threads at once, goroutines by `keep`.
+fn deliver(events: &Events, mut keep: impl FnMut(GRef)) {
+    sched()
+        .netpoll
+        .deliver(events, |waiter| match waiter.kind() {
+            Kind::Thread(parker) => parker.wake(),
+            Kind::Goroutine(g) => {
+                park::make_runnable(g);
+                keep(g);
+            }
+            _ => crate::sys::fatal!("a future waits for a descriptor"),
+        });
+}
+
+/// Delivers events where there is no P to queue at; true if somebody can go on.
+fn deliver_to_all(events: &Events) -> bool {
+    let mut ready = GList::new();
+    deliver(events, |g| ready.push_back(g));
+    let found_any = ready.len() > 0;
+    if found_any {
+        sched().global.push_all(ready);
+        idle::wake_p();
+    }
+    found_any
+}
+
+/// Delivers events: returns the first goroutine, queues the others at the P of `m`, and sees to it that
+/// somebody helps with those.
+fn deliver_here(m: &'static M, events: &Events) -> Option<GRef> {
+    let mut first = None;
+    let mut are_others = false;
+    deliver(events, |g| match first {
+        None => first = Some(g),
+        Some(_) => {
+            are_others = true;
+            queue(m, g);
+        }
+    });
+    if are_others {
+        idle::wake_p();
+    }
+    first
+}
+
+fn queue(m: &'static M, g: GRef) {
+    if let Some(spill) = m.p().runq.push_tail(g) {
+        sched().global.push_all(spill);
+    }
+}
+
+/// Sleeps until there is work for `m`, which is on the idle list and has looked at everything: on its
+/// note, or in the poller. On return it may have a P or none.
+pub(crate) fn sleep(m: &'static M) {
+    if m.is_poller.get() {
+        sleep_in_poller(m);
+    } else {
+        idle::await_handed(m);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn sleep_in_poller(m: &'static M) {
+    let sched = sched();
+    let mut events = Events::new();
+    loop {
+        wait(&mut events);
+        // An interrupt: for a timer, or because somebody needs this M.
+        if !events.is_empty() || sched.timers.is_due() || !idle::is_poller(m) {
+            break;
+        }
+    }
+    stop_polling();
+    if idle::leave(m) == idle::Left::Handed {
+        idle::await_handed(m);
+    }
+    if !m.has_p() {
+        deliver_to_all(&events);
+    } else if let Some(first) = deliver_here(m, &events) {
+        // This one the M will run itself, and wakes nobody.
+        queue(m, first);
+    }
+}
+
+/// Steps a to d.
+fn wait(events: &mut Events) {
+    let (sched, polling) = (sched(), &sched().polling);
+    polling.until.store(FOR_EVER, Ordering::Relaxed);
+    // SeqCst: pairs with the fence in `expect_timer`.
+    fence(Ordering::SeqCst);
+    let first = sched.timers.first();
+    polling
+        .until
+        .store(first.unwrap_or(FOR_EVER), Ordering::Relaxed);
+    let left = first.map(|when| Duration::from_nanos(when.saturating_sub(os::nanotime())));
+    sched.netpoll.wait(events, left);
+    polling.count();
+}
+
+/// Step e.
+fn stop_polling() {
+    let sched = sched();
+    sched.polling.until.store(NOBODY, Ordering::Relaxed);
+    // SeqCst: pairs with the fence in `expect_timer`.
+    fence(Ordering::SeqCst);
+    if let Some(first) = sched.timers.first() {
+        sched.sysmon.expect_timer(first);
+    }
+}
+
+/// Has somebody wake at `when`. Called after a timer was published that is now the first.
+pub(crate) fn expect_timer(when: u64) {
+    let sched = sched();
+    // SeqCst: pairs with the fences in `wait` and `stop_polling`.
+    fence(Ordering::SeqCst);
+    match sched.polling.until.load(Ordering::Relaxed) {
+        NOBODY => sched.sysmon.wake(),
+        until if when < until => sched.netpoll.interrupt(),
+        _ => {}
+    }
+}
+
+/// Sees to it that somebody polls, for a thread that is about to wait: no M of its own will look for
+/// work behind it.
+#[allow(dead_code, reason = "the sockets come next")]
+pub(crate) fn ensure_polling() {
+    if !sched().polling.is_slept_in() {
+        idle::wake_p();
+    }
+}

@@ -1,0 +1,285 @@
+//! Waiting for descriptors: no event, close or deadline is missed, and somebody always polls.
+//!
+//! The first models run the real `PollDesc` with the threads that would call its functions; the others
+//! the real `poll` and `idle` on a double of the system's poller. What is missed shows as a deadlock.
+
+use crate::check;
+use crate::idle::{Life, Ran, finish, make_runnable, spawn_m};
+use crate::runtime::g::{G, Place, WaitReason};
+use crate::runtime::netpoll::{Direction, PollDesc};
+use crate::runtime::nouns::{as_goroutine, keep};
+use crate::runtime::sched::{descriptor, start, timing};
+use crate::sys::atomic::set_without_fences_of;
+use crate::sys::poller::kernel;
+use loom::sync::Mutex;
+use loom::thread;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+/// A descriptor from which units can be taken, in the state the kernel and a `close` leave it in.
+struct Socket {
+    desc: &'static PollDesc,
+    units: Mutex<u32>,
+    is_closed: Mutex<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Took {
+    Unit,
+    Closed,
+    TooLate,
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10_000)
+}
+
+impl Socket {
+    fn new() -> &'static Socket {
+        let desc = descriptor::register(0).unwrap();
+        for direction in [Direction::Read, Direction::Write] {
+            desc.tick(direction);
+            desc.leave(direction);
+        }
+        keep(Socket {
+            desc,
+            units: Mutex::new(0),
+            is_closed: Mutex::new(false),
+        })
+    }
+
+    /// Units arrive, and the kernel says so.
+    fn arrive(&self, count: u32) {
+        *self.units.lock().unwrap() += count;
+        kernel().happen();
+    }
+
+    fn close(&self) {
+        *self.is_closed.lock().unwrap() = true;
+        self.desc.look_again(Direction::Read);
+    }
+
+    fn look(&self) -> Option<Took> {
+        if *self.is_closed.lock().unwrap() {
+            return Some(Took::Closed);
+        }
+        let mut units = self.units.lock().unwrap();
+        if *units > 0 {
+            *units -= 1;
+            return Some(Took::Unit);
+        }
+        drop(units);
+        // Much may happen here, and the checker does not think of it by itself.
+        thread::yield_now();
+        None
+    }
+
+    /// A call, as in net/fd.rs.
+    fn take(&self, deadline: Option<Instant>) -> Took {
+        let took = loop {
+            let tick = self.desc.tick(Direction::Read);
+            if let Some(took) = self.look() {
+                break took;
+            }
+            if !self.desc.wait(Direction::Read, tick, deadline, here()) {
+                break Took::TooLate;
+            }
+        };
+        self.desc.leave(Direction::Read);
+        took
+    }
+
+    /// A call that reads the tick too late.
+    fn take_blindly(&self) -> Took {
+        loop {
+            if let Some(took) = self.look() {
+                return took;
+            }
+            let tick = self.desc.tick(Direction::Read);
+            self.desc.wait(Direction::Read, tick, None, here());
+        }
+    }
+}
+
+#[track_caller]
+fn here() -> Place {
+    Place {
+        reason: WaitReason::IoWait,
+        at: Location::caller(),
+    }
+}
+
+/// Runs `body` as a goroutine of the only M, with a socket.
+fn goroutine(body: impl FnOnce(&'static Socket)) {
+    let sched = start(1, 1);
+    as_goroutine(sched.ms[0], || body(Socket::new()));
+}
+
+#[test]
+fn a_goroutine_waits_in_the_poller_for_what_arrives() {
+    check(Some(3), || {
+        goroutine(|socket| {
+            let other = thread::spawn(|| socket.arrive(1));
+            assert_eq!(socket.take(None), Took::Unit);
+            other.join().unwrap();
+        });
+    });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_thread_that_reads_the_tick_after_it_looked_misses_a_close() {
+    check(Some(3), || {
+        start(1, 1);
+        let socket = Socket::new();
+        let other = thread::spawn(|| socket.close());
+        assert_eq!(socket.take_blindly(), Took::Closed);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn close_wakes_a_goroutine() {
+    check(Some(3), || {
+        goroutine(|socket| {
+            let other = thread::spawn(|| socket.close());
+            assert_eq!(socket.take(None), Took::Closed);
+            other.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn an_event_a_close_and_a_deadline_end_one_wait() {
+    check(Some(2), || {
+        goroutine(|socket| {
+            let others = [
+                thread::spawn(|| socket.arrive(1)),
+                thread::spawn(|| socket.close()),
+                thread::spawn(timing::expire),
+            ];
+            socket.take(Some(soon()));
+            others.into_iter().for_each(|other| other.join().unwrap());
+            assert_eq!(socket.take(None), Took::Closed);
+        });
+    });
+}
+
+#[test]
+fn what_arrives_as_a_deadline_passes_is_there_for_the_next_call() {
+    check(Some(3), || {
+        goroutine(|socket| {
+            let timer = thread::spawn(timing::expire);
+            let other = thread::spawn(|| socket.arrive(1));
+            if socket.take(Some(soon())) == Took::TooLate {
+                assert_eq!(socket.take(None), Took::Unit);
+            }
+            timer.join().unwrap();
+            other.join().unwrap();
+        });
+    });
+}
+
+/// Two threads want a unit each, and one event brings both; the M has nothing to do but to poll.
+fn two_takers(leaves: bool) {
+    let (sched, ran) = (start(1, 1), Ran::new());
+    let socket = Socket::new();
+    let m = spawn_m(sched.ms[0], ran);
+    let takers = [(); 2].map(|()| {
+        thread::spawn(move || match leaves {
+            true => socket.take(None),
+            false => socket.take_blindly(),
+        })
+    });
+    socket.arrive(2);
+    for taker in takers {
+        assert_eq!(taker.join().unwrap(), Took::Unit);
+    }
+    finish(vec![m], ran, &[]);
+}
+
+#[test]
+fn who_leaves_passes_the_wake_on() {
+    check(Some(1), || two_takers(true));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn who_leaves_without_passing_the_wake_on_strands_the_next() {
+    check(Some(2), || two_takers(false));
+}
+
+/// The only M sleeps in the poller, or is on the way there, when a thread makes work for it.
+fn a_poller_and_a_maker(is_deaf: bool) {
+    let (sched, ran) = (start(1, 1), Ran::new());
+    Socket::new();
+    if is_deaf {
+        kernel().deafen();
+    }
+    let m = spawn_m(sched.ms[0], ran);
+    let g = G::with_id(1);
+    make_runnable(g);
+    finish(vec![m], ran, &[g]);
+}
+
+#[test]
+fn an_m_that_is_needed_is_fetched_from_the_poller() {
+    check(Some(3), || a_poller_and_a_maker(false));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_interrupt_the_m_stays_in_the_poller() {
+    check(Some(3), || a_poller_and_a_maker(true));
+}
+
+#[test]
+fn work_and_an_event_come_at_once() {
+    check(Some(2), || {
+        let (sched, ran) = (start(1, 1), Ran::new());
+        let socket = Socket::new();
+        let m = spawn_m(sched.ms[0], ran);
+        let g = G::with_id(1);
+        let other = thread::spawn(move || make_runnable(g));
+        socket.arrive(1);
+        assert_eq!(socket.take(None), Took::Unit);
+        other.join().unwrap();
+        finish(vec![m], ran, &[g]);
+    });
+}
+
+/// One of two Ms idles as the poller, the other looks for work; a thread makes some.
+#[test]
+fn the_poller_is_taken_last() {
+    check(Some(1), || {
+        let (sched, ran) = (start(2, 2), Ran::new());
+        Socket::new();
+        let ms: Vec<Life> = sched.ms.iter().map(|&m| spawn_m(m, ran)).collect();
+        let g = G::with_id(1);
+        make_runnable(g);
+        finish(ms, ran, &[g]);
+    });
+}
+
+/// The poller goes to sleep while a thread arms a timer that is the first.
+fn a_poller_and_a_timer() {
+    let (sched, ran) = (start(1, 1), Ran::new());
+    Socket::new();
+    let g = G::with_id(1);
+    sched.timers.use_one(g);
+    let m = spawn_m(sched.ms[0], ran);
+    timing::arm_due();
+    finish(vec![m], ran, &[g]);
+}
+
+#[test]
+fn an_earlier_timer_interrupts_the_poller() {
+    check(Some(3), a_poller_and_a_timer);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_fences_of_poll_the_poller_sleeps_past_the_timer() {
+    set_without_fences_of(Some("poll.rs"));
+    check(None, a_poller_and_a_timer);
+}

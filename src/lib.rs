@@ -41,10 +41,11 @@
 //! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
+//! - [`sleep`](time::sleep) and [`sleep_until`](time::sleep_until);
 //! - [`blocking`] and [`yield_now`].
 //!
-//! Everything else never does: `try_send`, `try_recv`, `spawn`, `go!`, `close`, `done`, observers, and
-//! every drop.
+//! Everything else never does: `try_send`, `try_recv`, `spawn`, `go!`, `close`, `done`, a timer's `stop`
+//! and `reset`, observers, and every drop.
 //!
 //! # What else to know
 //!
@@ -70,6 +71,7 @@ pub mod guide;
 pub mod runtime;
 mod scope;
 pub mod sync;
+pub mod time;
 mod util;
 
 pub use go::entry::run;

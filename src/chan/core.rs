@@ -290,15 +290,25 @@ impl Core {
         let kept = self.watch(state);
         let Some(watch) = kept else { return };
         if can_recv {
-            woken.take_all(&mut watch.for_value);
+            woken.take_all(&mut watch.for_value, Outcome::Closed);
         }
         if can_send {
-            woken.take_all(&mut watch.for_room);
+            woken.take_all(&mut watch.for_room, Outcome::Closed);
         }
         if watch.for_value.is_empty() && watch.for_room.is_empty() {
             *kept = None;
             self.mark(state, WATCHED, false);
         }
+    }
+
+    /// Has all who wait for a value look again; those in the queue keep their turn.
+    pub(super) fn send_back(&self, state: &mut State) -> Woken {
+        let mut woken = Woken::default();
+        woken.take_all(&mut state.receivers, Outcome::Withdrawn);
+        if let Some(watch) = self.watch(state) {
+            woken.take_all(&mut watch.for_value, Outcome::Withdrawn);
+        }
+        woken
     }
 
     /// Closes; false if it was closed. What is buffered stays.
@@ -311,8 +321,8 @@ impl Core {
         // In one step: whoever sees that it is closed finds that both sides can tell so.
         self.mark(&state, CLOSED | CAN_SEND | CAN_RECV, true);
         let mut woken = Woken::default();
-        woken.take_all(&mut state.receivers);
-        woken.take_all(&mut state.senders);
+        woken.take_all(&mut state.receivers, Outcome::Closed);
+        woken.take_all(&mut state.senders, Outcome::Closed);
         self.mirror(&state);
         self.take_watchers(&mut state, &mut woken);
         drop(state);

@@ -66,6 +66,7 @@ mod woken;
 // Core's invariant 4.
 const _: () = assert!(core::Core::HOT <= 64);
 
+pub(crate) use clock::{abandon, set, settable};
 pub use clock::{after, at, tick};
 pub use dynamic::{Select, SelectedOperation};
 pub use ends::{Receiver, Sender, bounded, never, unbounded};

@@ -181,6 +181,13 @@ impl<T> Chan<T> {
     pub(super) fn put_back(&self, value: T) {
         let token = runtime::enter();
         let mut state = self.core.state.lock();
+        if let Some(clock) = &self.core.clock
+            // SAFETY: only channels of instants have clocks, so `T` is `Instant`.
+            && !unsafe { clock.takes_back((&raw const value).cast()) }
+        {
+            // An instant, which needs no drop.
+            return mem::forget(value);
+        }
         state.len += 1;
         state.room -= 1;
         self.buffer(&mut state).push_front(value);
@@ -413,13 +420,18 @@ impl<T> Chan<T> {
         Place { reason, at }
     }
 
+    /// Takes out all that is buffered.
+    pub(super) fn empty(&self, state: &mut State) -> VecDeque<T> {
+        state.room += mem::take(&mut state.len) as isize;
+        mem::take(self.buffer(state))
+    }
+
     /// Closes because the last receiver is gone: what is buffered is dropped.
     pub(super) fn close_and_discard(&self) {
         self.core.close();
         let token = runtime::enter();
         let mut state = self.core.state.lock();
-        let buffer = mem::take(self.buffer(&mut state));
-        state.room += mem::take(&mut state.len) as isize;
+        let buffer = self.empty(&mut state);
         self.core.mirror(&state);
         drop(state);
         drop(token);

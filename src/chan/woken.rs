@@ -1,6 +1,7 @@
 //! Those whose wait an operation has ended, on the way from the lock to where they are woken.
 
-use crate::runtime::{self, Kind, Task, Token, WaitQ, Waiter};
+use crate::runtime::{self, Kind, Outcome, Task, Token, WaitQ, Waiter};
+use std::panic::Location;
 
 /// Those whose wait an operation has ended.
 #[derive(Default)]
@@ -11,12 +12,14 @@ pub(super) struct Woken {
 }
 
 impl Woken {
-    /// Takes everybody out of a queue whose lock the caller holds.
-    pub(super) fn take_all(&mut self, queue: &mut WaitQ) {
+    /// Takes everybody out of a queue whose lock the caller holds, with this outcome.
+    pub(super) fn take_all(&mut self, queue: &mut WaitQ, outcome: Outcome) {
         // SAFETY: our caller holds the lock; a popped sudog is ours until its waiter is readied.
-        while let Some(sudog) = unsafe { queue.pop() } {
+        while let Some(mut sudog) = unsafe { queue.pop() } {
             // SAFETY: as above.
-            self.others.push(unsafe { sudog.as_ref() }.waiter);
+            let sudog = unsafe { sudog.as_mut() };
+            sudog.outcome = outcome;
+            self.others.push(sudog.waiter);
         }
     }
 
@@ -64,7 +67,7 @@ impl Tasks {
             return;
         }
         if token.goroutine().is_some() {
-            runtime::spawn_task(token, move || self.wake());
+            runtime::spawn_task(token, Location::caller(), move || self.wake());
         } else {
             self.wake();
         }

@@ -21,6 +21,7 @@ mod task;
 pub use block_on::block_on;
 pub use builder::Builder;
 pub use handle::JoinHandle;
+pub(crate) use panic::detached;
 pub(crate) use task::Start;
 
 use crate::runtime::{self, Name, StaticName};

@@ -66,6 +66,20 @@ pub(super) fn was_told(goroutine: &Goroutine, payload: &(dyn Any + Send)) -> boo
     last.is_some_and(|(_, text)| text == message(payload))
 }
 
+/// Makes the body of a goroutine that never had a handle, for those who start one later.
+pub(crate) fn detached(f: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
+    install_hook();
+    move || {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+            if let Some(goroutine) = current() {
+                let is_told = was_told(&goroutine, &*payload);
+                nobody_joined(&goroutine, &*payload, is_told);
+            }
+            drop_quietly(payload);
+        }
+    }
+}
+
 /// What becomes of a panic whose handle was dropped. `is_told`: its message went to the hook.
 pub(super) fn nobody_joined(goroutine: &Goroutine, payload: &(dyn Any + Send), is_told: bool) {
     if runtime::settings().on_panic == OnPanic::Exit {

@@ -45,10 +45,11 @@ pub(crate) enum WaitReason {
     Select,
     SelectNoCases,
     IoWait,
+    Sleep,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 12] = [
+    const ALL: [WaitReason; 13] = [
         WaitReason::None,
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
@@ -61,6 +62,7 @@ impl WaitReason {
         WaitReason::Select,
         WaitReason::SelectNoCases,
         WaitReason::IoWait,
+        WaitReason::Sleep,
     ];
 
     pub(crate) fn text(self) -> &'static str {
@@ -77,6 +79,7 @@ impl WaitReason {
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
             WaitReason::IoWait => "IO wait",
+            WaitReason::Sleep => "sleep",
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) mod stack;
 mod status;
 pub(crate) mod sudog;
 pub(crate) mod task;
+mod timer;
 pub(crate) mod waiter;
 
 pub(crate) use cells::CELL;
@@ -72,9 +73,10 @@ pub(crate) use sched::park::{
     Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
 };
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
-pub(crate) use sched::timing::wake_at;
+pub(crate) use sched::timing::{call_after, far_future, wake_at};
 pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;
+pub(crate) use timer::Deferred;
 pub(crate) use waiter::{Kind, Waiter};
 
 use std::time::Duration;

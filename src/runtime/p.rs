@@ -14,6 +14,7 @@ use super::g::DeadList;
 use super::pword::{PWord, Word};
 use super::runq::RunQ;
 use super::stack::CLASSES;
+use super::timer::Timers;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use crate::util::magazine::Magazine;
 use std::cell::{Cell, UnsafeCell};
@@ -33,6 +34,8 @@ pub(crate) struct P {
     /// Counts goroutines run, those that share a slice too; likewise.
     pub(crate) switches: AtomicU32,
     pub(crate) runq: RunQ,
+    /// Deadlines of those who waited here last; run by the owner, and by whoever comes by in time.
+    pub(crate) timers: Timers,
     /// Goroutines spawned here, and ended here; written by the owner, added up by all.
     pub(crate) spawned: AtomicU64,
     pub(crate) ended: AtomicU64,
@@ -63,6 +66,7 @@ impl P {
             tick: AtomicU32::new(0),
             switches: AtomicU32::new(0),
             runq: RunQ::new(),
+            timers: Timers::new(),
             spawned: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             owned: UnsafeCell::new(Owned {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use sudog::chan::{bounded, never};
 use sudog::sync::WaitGroup;
-use sudog::{Builder, run, scope, spawn};
+use sudog::time::{Ticker, Timer, after_func};
+use sudog::{Builder, run, scope, spawn, yield_now};
 
 use super::child::Output;
 use super::{Case, start};
 
+const HOUR: Duration = Duration::from_secs(3600);
 const DEADLOCK: &str = "fatal error: all goroutines are asleep - deadlock!";
 
 /// Fails unless this is Go's report of a deadlock, with a line for each of these goroutines: what
@@ -183,6 +185,44 @@ pub fn cases() -> Vec<Case> {
                 start(|| {
                     let (_tx, rx) = bounded::<()>(0);
                     thread::spawn(|| thread::sleep(Duration::from_millis(200)));
+                    rx.recv()
+                })
+            },
+            check: |output| assert_deadlock(output, &[["goroutine 1 ", "[chan receive]:"]]),
+        },
+        Case {
+            name: "a_receive_from_a_stopped_timer",
+            vars: &[],
+            program: || {
+                start(|| {
+                    let timer = Timer::new(HOUR);
+                    let rx = timer.receiver().clone();
+                    spawn(move || rx.recv());
+                    yield_now();
+                    timer.stop();
+                    timer.receiver().recv().map(drop)
+                })
+            },
+            check: |output| {
+                let waiting = ["goroutine ", "[chan receive]:"];
+                assert_deadlock(output, &[waiting, waiting]);
+            },
+        },
+        Case {
+            // None of these can wake anybody: unread timers, a stopped call, and limits of waits that
+            // are over.
+            name: "a_deadlock_among_timers_that_nobody_waits_for",
+            vars: &[],
+            program: || {
+                start(|| {
+                    let (_timer, _ticker) = (Timer::new(HOUR), Ticker::new(HOUR));
+                    after_func(HOUR, || ()).stop();
+                    let (tx, rx) = bounded(0);
+                    for _ in 0..100 {
+                        let tx = tx.clone();
+                        spawn(move || tx.send_timeout((), HOUR));
+                        rx.recv_timeout(HOUR).unwrap();
+                    }
                     rx.recv()
                 })
             },

@@ -5,12 +5,54 @@ use std::time::Duration;
 
 use sudog::chan::{bounded, unbounded};
 use sudog::sync::WaitGroup;
+use sudog::time::{Timer, after_func, sleep};
 use sudog::{blocking, spawn};
 
 use super::{Case, assert_fine, start};
 
 pub fn cases() -> Vec<Case> {
     vec![
+        Case {
+            name: "a_sleep_is_no_deadlock",
+            vars: &[],
+            program: || {
+                start(|| {
+                    let (tx, rx) = bounded(0);
+                    spawn(move || {
+                        sleep(Duration::from_millis(300));
+                        tx.send("done").unwrap();
+                    });
+                    println!("{}", rx.recv().unwrap());
+                })
+            },
+            check: assert_fine,
+        },
+        Case {
+            name: "a_call_that_is_to_begin_is_no_deadlock",
+            vars: &[],
+            program: || {
+                start(|| {
+                    let (tx, rx) = bounded(1);
+                    after_func(Duration::from_millis(300), move || tx.send("done").unwrap());
+                    println!("{}", rx.recv().unwrap());
+                })
+            },
+            check: assert_fine,
+        },
+        Case {
+            name: "a_receive_from_a_timer_is_no_deadlock",
+            vars: &[],
+            program: || {
+                start(|| {
+                    Timer::new(Duration::from_millis(300))
+                        .receiver()
+                        .recv()
+                        .unwrap();
+                    println!("done");
+                })
+            },
+            check: assert_fine,
+        },
         Case {
             name: "a_thread_that_has_yet_to_send_is_no_deadlock",
             vars: &[],

@@ -78,6 +78,50 @@ fn goroutines_in_blocking_calls_use_no_cpu() {
     });
 }
 
+/// How often threads of this process have gone to sleep, all but the calling one.
+fn sleeps() -> u64 {
+    let ours = fs::read_link("/proc/thread-self").expect("the kernel tells");
+    let threads = fs::read_dir("/proc/self/task").expect("the kernel tells");
+    let others = threads.filter_map(|thread| {
+        let thread = thread.ok()?;
+        if Some(&*thread.file_name()) == ours.file_name() {
+            return None;
+        }
+        let status = fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    });
+    others.sum()
+}
+
+#[test]
+fn a_timer_an_hour_away_wakes_nobody_before() {
+    alone_here(|| {
+        let hour = Duration::from_secs(3600);
+        let sleeper = spawn(move || sudog::time::sleep(hour));
+        let calls = [
+            sudog::time::after_func(hour, || ()),
+            sudog::time::after_func(2 * hour, || ()),
+        ];
+        spawn(|| sudog::time::sleep(Duration::from_millis(1)))
+            .join()
+            .unwrap();
+        assert_idle();
+        let before = sleeps();
+        thread::sleep(Duration::from_secs(1));
+        let woken = sleeps() - before;
+        // A thread that looks around every 10 ms would wake a hundred times.
+        assert!(
+            woken <= 3,
+            "threads woke {woken} times in a second of nothing"
+        );
+        assert!(!sleeper.is_finished());
+        assert!(calls.iter().all(|call| call.stop()));
+    });
+}
+
 #[test]
 fn threads_that_wait_use_no_cpu() {
     alone_here(|| {

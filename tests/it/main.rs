@@ -47,6 +47,10 @@ mod select_macro;
 mod spawn;
 mod stacks;
 mod stealing;
+mod time_func;
+mod time_sleep;
+mod time_ticker;
+mod time_timer;
 #[cfg(feature = "macros")]
 mod timeout;
 mod waitgroup;

@@ -7,7 +7,7 @@
 use crate::check;
 use crate::runtime::claim::Ticket;
 use crate::runtime::nouns::{Parker, keep};
-use crate::runtime::sched::timing::DEADLINE;
+use crate::runtime::timer::DEADLINE;
 use crate::runtime::waiter::Waiter;
 use crate::runtime::{Outcome, Sudog, WaitQ};
 use crate::sys::lock::Lock;

@@ -40,6 +40,7 @@ mod runtime;
 mod search;
 mod sys;
 mod trace;
+mod util;
 mod go {
     //! What `WaitGroup` names of `go`; no model spawns.
     pub(crate) struct JoinHandle<T>(std::marker::PhantomData<T>);
@@ -64,6 +65,7 @@ mod offer;
 mod park_ready;
 mod runq;
 mod select;
+mod timer;
 mod waitgroup;
 mod watch;
 

@@ -1,7 +1,7 @@
 //! The runtime of the models: the real protocol files, among doubles of the nouns they speak of.
 //!
-//! Real are `claim`, `latch`, `netpoll`, `status`, `pword`, `runq`, `sudog`, `waiter`, and in `sched` what is listed
-//! there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
+//! Real are `claim`, `latch`, `netpoll`, `status`, `pword`, `runq`, `sudog`, `timer`, `waiter`, and in `sched`
+//! what is listed there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
 
 #[path = "../../src/runtime/claim.rs"]
 pub(crate) mod claim;
@@ -19,6 +19,8 @@ pub(crate) mod sched;
 pub(crate) mod status;
 #[path = "../../src/runtime/sudog.rs"]
 pub(crate) mod sudog;
+#[path = "../../src/runtime/timer.rs"]
+pub(crate) mod timer;
 #[path = "../../src/runtime/waiter.rs"]
 pub(crate) mod waiter;
 
@@ -52,7 +54,11 @@ pub(crate) use task::Task;
 pub(crate) use waiter::{Kind, Waiter};
 
 /// Runs a piece of work of the runtime's, at once: no model has a waker that waits.
-pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(_: &Token, work: F) {
+pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(
+    _: &Token,
+    _: &'static std::panic::Location<'static>,
+    work: F,
+) {
     work();
 }
 

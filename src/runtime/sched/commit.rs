@@ -13,6 +13,14 @@ impl Commit {
             arg: waiter.into_ptr().cast(),
         }
     }
+
+    /// The commit of a wait that nobody but its deadline can end: there is nobody to tell.
+    pub(crate) fn nothing() -> Commit {
+        Commit {
+            run: |_| true,
+            arg: std::ptr::null_mut(),
+        }
+    }
 }
 
 unsafe fn park_on_latch(waiter: *mut ()) -> bool {

@@ -50,7 +50,7 @@ pub(crate) fn is_possible() -> bool {
 
 /// Whether a goroutine waits for something that comes from outside: a time, or a descriptor.
 fn may_be_woken() -> bool {
-    sched().timers.first().is_some() || sched().netpoll.has_waiters()
+    sched().timers.is_any_live() || sched().netpoll.has_waiters()
 }
 
 fn is_dead(own_threads: usize) -> bool {

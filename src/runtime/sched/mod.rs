@@ -15,7 +15,7 @@
 //! | `spawn` | birth and death of goroutines; their numbers, records and stacks |
 //! | `blocking` | calls that block the thread |
 //! | `sysmon` | the watcher: time slices, debts, lent Ps, new threads, timers |
-//! | `timing` | waits that end by themselves |
+//! | `timing` | waits that end by themselves, and calls that begin later |
 //! | `overflow` | a goroutine that runs over its stack |
 //! | `deadlock` | listing goroutines, and saying that none can go on |
 //!
@@ -65,9 +65,9 @@ pub(crate) struct Sched {
     pub(crate) idle: Lock<idle::Idle>,
     pub(crate) global: GlobalQueue,
     pub(crate) pool: spawn::Pool,
-    pub(crate) timers: timing::Timers,
     pub(crate) netpoll: Netpoll,
     pub(crate) polling: poll::Polling,
+    pub(crate) timers: timing::Timing,
     pub(crate) sysmon: sysmon::Sysmon,
 }
 
@@ -83,9 +83,9 @@ static SCHED: Sched = Sched {
     idle: Lock::new(idle::Idle::new()),
     global: GlobalQueue::new(Lock::new(GList::new())),
     pool: spawn::Pool::new(),
-    timers: timing::Timers::new(),
     netpoll: Netpoll::new(Lock::new(Free::new())),
     polling: poll::Polling::new(),
+    timers: timing::Timing,
     sysmon: sysmon::Sysmon::new(),
 };
 

@@ -21,6 +21,7 @@ use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::parker::Parker;
 use crate::runtime::pword::Reentry;
+use crate::runtime::timer;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
 use crate::sys::atomic::Ordering;
@@ -283,7 +284,7 @@ impl Token {
     /// Waits as [`Token::park`] does, but not past `deadline`.
     ///
     /// The wait's claim says who ended it: whoever readies the waiter must have taken it with this
-    /// `ticket`, and the deadline takes it as [`timing::DEADLINE`].
+    /// `ticket`, and the deadline takes it as [`timer::DEADLINE`].
     ///
     /// # Safety
     /// As for `park`.
@@ -316,7 +317,7 @@ impl Token {
                 // SAFETY: our caller's commit, called once.
                 unsafe { (commit.run)(commit.arg) };
                 let woken = parker.note.sleep_until(Some(deadline));
-                if !woken && !parker.claim.take(ticket, timing::DEADLINE) {
+                if !woken && !parker.claim.take(ticket, timer::DEADLINE) {
                     // Somebody was faster and is about to wake us.
                     parker.note.sleep();
                 }

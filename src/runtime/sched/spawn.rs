@@ -120,9 +120,14 @@ pub(crate) fn spawn(token: &Token, entry: Entry, identity: Identity, stack_class
     token.start(g);
 }
 
-/// Runs a piece of work of ours in a goroutine.
+/// Runs a piece of work in a goroutine that nobody waits for; `at` is who asked for it. It must not
+/// panic.
 #[cold]
-pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(token: &Token, work: F) {
+pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(
+    token: &Token,
+    at: &'static Location<'static>,
+    work: F,
+) {
     unsafe fn run<F: FnOnce()>(data: *mut ()) {
         // SAFETY: the box made below, taken once.
         let work = unsafe { Box::from_raw(data.cast::<F>()) };
@@ -135,7 +140,7 @@ pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(token: &Token, work: F) {
     let identity = Identity {
         id: next_id(token, false),
         name: None,
-        spawned_at: Location::caller(),
+        spawned_at: at,
     };
     spawn(token, entry, identity, sched().settings().stack_class);
 }

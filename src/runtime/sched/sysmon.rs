@@ -13,6 +13,7 @@
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
+use super::timing::far_future;
 use super::{deadlock, find, idle, park, poll, run, sched, spawn};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
@@ -129,11 +130,6 @@ impl Sysmon {
         self.has_idle_watchers.store(is_watched, Ordering::SeqCst);
         sudog.outcome == Outcome::Done
     }
-}
-
-/// An instant nobody will see.
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(60 * 60 * 24 * 365 * 30)
 }
 
 /// Starts the watcher's thread; it waits until the scheduler stands.

@@ -139,12 +139,11 @@ pub(crate) mod timing {
     use crate::runtime::claim::Ticket;
     use crate::runtime::enter;
     use crate::runtime::g::GRef;
+    use crate::runtime::timer::DEADLINE;
     use crate::runtime::waiter::Waiter;
     use crate::sys::atomic::{AtomicU64, Ordering};
     use crate::sys::lock::Lock;
     use std::cell::Cell;
-
-    pub(crate) const DEADLINE: u32 = u32::MAX - 1;
 
     pub(crate) fn monotonic(_: std::time::Instant) -> u64 {
         0

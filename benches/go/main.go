@@ -44,6 +44,10 @@ var rows = []row{
 	{"select_default", 1, selectDefault},
 	{"select_default_two", 1, selectDefaultTwo},
 	{"select_ready", 1, selectReady},
+	{"timer_new_stop", 1, timerNewStop},
+	{"timer_func_stop", 1, timerFuncStop},
+	{"sleepers", 1, sleepers},
+	{"sleepers_cpu", sleeperCount, sleepersCPU},
 }
 
 // memoryRow is a program whose peak memory is measured.
@@ -100,6 +104,15 @@ func memory(name string, goroutines int) {
 		}
 	}
 	fail("no memory row " + name)
+}
+
+// cpuTime is the processor time that this process has used so far.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		fail(err.Error())
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // peakRSS is the most memory this process ever had resident, in bytes.

@@ -9,6 +9,7 @@ package main
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -403,4 +404,60 @@ func selectReady(turns int) time.Duration {
 	elapsed := time.Since(start)
 	check(sum == turns)
 	return elapsed
+}
+
+func timerNewStop(turns int) time.Duration {
+	start := time.Now()
+	for range turns {
+		check(time.NewTimer(time.Second).Stop())
+	}
+	return time.Since(start)
+}
+
+func timerFuncStop(turns int) time.Duration {
+	start := time.Now()
+	for range turns {
+		check(time.AfterFunc(time.Hour, func() { panic("an hour has passed") }).Stop())
+	}
+	return time.Since(start)
+}
+
+const sleeperCount = 100_000
+
+func sleepers(turns int) time.Duration {
+	var sum time.Duration
+	for range turns {
+		late, _ := sleepersOnce()
+		sum += late
+	}
+	return sum
+}
+
+func sleepersCPU(turns int) time.Duration {
+	var sum time.Duration
+	for range turns {
+		_, cpu := sleepersOnce()
+		sum += cpu
+	}
+	return sum
+}
+
+func sleepersOnce() (late99, cpu time.Duration) {
+	late := make([]time.Duration, sleeperCount)
+	begin := cpuTime()
+	var wg sync.WaitGroup
+	wg.Add(sleeperCount)
+	for number := range sleeperCount {
+		go func() {
+			length := time.Duration(number*2_654_435_761%1_000_003) * time.Microsecond
+			start := time.Now()
+			time.Sleep(length)
+			late[number] = time.Since(start) - length
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	cpu = cpuTime() - begin
+	slices.Sort(late)
+	return late[len(late)*99/100], cpu
 }

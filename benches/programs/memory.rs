@@ -4,6 +4,8 @@
 //! many of them exist at once is the scheduler's affair, and so the figure is too. `parked` has all
 //! of them blocked at the same moment, each holding whatever a blocked goroutine must hold.
 
+use std::time::Duration;
+
 use sudog::chan::bounded;
 use sudog::spawn;
 use sudog::sync::WaitGroup;
@@ -51,13 +53,25 @@ pub fn parked(goroutines: u64) {
 /// Linux carries the figure over an `exec`, so it is never below the peak of the process that
 /// started us; `versus` is a few MiB, which is noise beside a million goroutines.
 pub fn peak_rss_bytes() -> u64 {
+    // macOS counts bytes, everybody else KiB.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    usage().ru_maxrss as u64 * unit
+}
+
+/// The processor time that this process has used so far.
+pub fn cpu_time() -> Duration {
+    let usage = usage();
+    [usage.ru_utime, usage.ru_stime]
+        .iter()
+        .map(|time| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1_000))
+        .sum()
+}
+
+fn usage() -> libc::rusage {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
     // SAFETY: the pointer is to a writable rusage of ours, which is all getrusage asks for.
     let status = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
     assert_eq!(status, 0, "getrusage failed");
     // SAFETY: getrusage returned 0 and has therefore filled the struct in.
-    let usage = unsafe { usage.assume_init() };
-    // macOS counts bytes, everybody else KiB.
-    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    usage.ru_maxrss as u64 * unit
+    unsafe { usage.assume_init() }
 }

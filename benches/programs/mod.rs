@@ -28,6 +28,7 @@ mod goroutines;
 mod memory;
 mod selecting;
 mod switching;
+mod timers;
 
 use std::time::Duration;
 
@@ -263,6 +264,43 @@ pub const ROWS: &[Row] = &[
         turns: 9_000_000,
         ceiling: 1.0,
         run: selecting::one_of_two_ready,
+    },
+    Row {
+        name: "timer_new_stop",
+        operation: "timer, made and stopped",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 2_000_000,
+        ceiling: 0.5,
+        run: timers::new_stop,
+    },
+    Row {
+        name: "timer_func_stop",
+        operation: "call in an hour, stopped",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 2_000_000,
+        ceiling: 1.0,
+        run: timers::func_stop,
+    },
+    // Go's 42 ms where the project began; the ceiling is 3 ms.
+    Row {
+        name: "sleepers",
+        operation: "p99 lateness of 100k sleepers",
+        unit: Unit::Microseconds,
+        per: 1,
+        turns: 1,
+        ceiling: 0.07,
+        run: timers::sleepers,
+    },
+    Row {
+        name: "sleepers_cpu",
+        operation: "CPU time of a sleeper",
+        unit: Unit::Nanoseconds,
+        per: timers::SLEEPERS,
+        turns: 1,
+        ceiling: 1.0,
+        run: timers::sleepers_cpu,
     },
 ];
 

@@ -218,10 +218,23 @@ impl Netpoll {
         }
     }
 
-    /// Whether a descriptor was ever registered; before that nobody need poll.
+    /// Whether there is a poller to sleep in: since the first descriptor, or the first timer.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.poller.get().is_some()
+    }
+
+    /// Whether a descriptor was ever registered; before that there are no events.
+    #[inline]
+    pub(crate) fn has_descriptors(&self) -> bool {
+        self.chunks[0].get().is_some()
+    }
+
+    /// Has a poller to sleep in until a timer is due, unless the system has no descriptors for it; then
+    /// others sleep. True if there is one.
+    #[inline]
+    pub(crate) fn open_for_timers(&self) -> bool {
+        self.is_open() || self.open().is_ok()
     }
 
     fn open(&self) -> io::Result<&Poller> {

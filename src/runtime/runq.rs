@@ -117,6 +117,11 @@ impl RunQ {
         self.stealer.is_empty()
     }
 
+    /// How many can be put at the tail before some spill. Owner only.
+    pub(crate) fn room(&self) -> usize {
+        LOCAL_MAX.saturating_sub(self.local.len())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.peek_next().is_null() && self.is_local_empty()
     }

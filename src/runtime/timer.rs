@@ -112,6 +112,15 @@ impl Timers {
         self.publish(&due)
     }
 
+    /// How many deadlines come before `limit`, as far as a short look tells, which may miss some; at
+    /// most `enough`.
+    pub(crate) fn count_before(&self, limit: u64, enough: usize) -> usize {
+        if self.first() >= limit {
+            return 0;
+        }
+        self.due.lock().heap.count_below(limit, enough)
+    }
+
     fn publish(&self, due: &Due) -> u64 {
         let first = due.first();
         // Release: pairs with the Acquire in `first`.

@@ -17,6 +17,9 @@ struct Entry<T> {
 
 const CHILDREN: usize = 4;
 
+/// The entries of the upper three levels.
+const NEAR_TOP: usize = 1 + CHILDREN + CHILDREN * CHILDREN;
+
 impl<T> Heap<T> {
     pub(crate) const fn new() -> Heap<T> {
         Heap {
@@ -55,6 +58,12 @@ impl<T> Heap<T> {
         for index in (0..self.entries.len().div_ceil(CHILDREN)).rev() {
             self.sink(index);
         }
+    }
+
+    /// How many keys are less than `limit`, among those near the top, but at most `enough`.
+    pub(crate) fn count_below(&self, limit: u64, enough: usize) -> usize {
+        let near = self.entries.iter().take(NEAR_TOP);
+        near.filter(|entry| entry.key < limit).take(enough).count()
     }
 
     fn key(&self, index: usize) -> u64 {

@@ -55,6 +55,7 @@ fn find_local(m: &M) -> Option<(GRef, Slice)> {
     {
         return Some((g, Slice::Own));
     }
+    sched.timers.look(p);
     p.runq.pop()
 }
 
@@ -71,11 +72,10 @@ fn end_slice(p: &P) {
 /// What belongs to all, and what belongs to others.
 #[cold]
 fn find_shared(m: &'static M) -> Option<(GRef, Slice)> {
-    if sched().timers.run_due() {
-        // What they readied is in the global queue or on its way.
-        if let Some(found) = m.p().runq.pop() {
-            return Some(found);
-        }
+    if sched().timers.run(m.p(), m.p())
+        && let Some(found) = m.p().runq.pop()
+    {
+        return Some(found);
     }
     if let Some(g) = take_global_batch(m.p()) {
         return Some((g, Slice::Own));
@@ -128,14 +128,24 @@ fn may_spin(m: &M) -> bool {
     m.spinning.get() || 2 * counts.spinning() < busy
 }
 
-/// Four rounds over the other Ps, each in an order of its own; `runnext` only in the last.
+/// Four rounds over the other Ps, each in an order of its own; timers and `runnext` only in the last.
 fn steal(m: &'static M) -> Option<GRef> {
     const ROUNDS: u32 = 4;
     let sched = sched();
     for round in 1..=ROUNDS {
         for p in StealOrder::new(sched.ps().len(), m.random()) {
             let victim = sched.ps()[p];
-            if std::ptr::eq(victim, m.p()) || victim.word.read().state() == State::Idle {
+            if std::ptr::eq(victim, m.p()) {
+                continue;
+            }
+            // A P that idles has timers, and nothing else.
+            if round == ROUNDS
+                && sched.timers.run(victim, m.p())
+                && let Some((g, _)) = m.p().runq.pop()
+            {
+                return Some(g);
+            }
+            if victim.word.read().state() == State::Idle {
                 continue;
             }
             if let Stolen::One(g) = victim.runq.steal_into(&m.p().runq) {

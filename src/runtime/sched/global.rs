@@ -8,7 +8,9 @@
 //!    an M about to sleep are the fences of counters.rs.
 #![forbid(unsafe_code)]
 
+use super::sched;
 use crate::runtime::g::{GList, GRef};
+use crate::runtime::p::P;
 use crate::sys::atomic::{AtomicUsize, Ordering};
 use crate::sys::lock::Lock;
 
@@ -52,5 +54,14 @@ impl GlobalQueue {
         let taken = list.take_front(count);
         self.len.store(list.len(), Ordering::Relaxed);
         taken
+    }
+}
+
+/// Queues a runnable goroutine behind those who wait at `p`, the caller's own. Not inlined: the run queue
+/// keeps thread-locals.
+#[inline(never)]
+pub(crate) fn push_behind(p: &P, g: GRef) {
+    if let Some(spill) = p.runq.push_tail(g) {
+        sched().global.push_all(spill);
     }
 }

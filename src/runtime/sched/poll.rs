@@ -20,7 +20,7 @@
 //!   poller                                 who arms a timer
 //!   a. until = for ever                    1. publishes it
 //!   b. fence (SeqCst)                      2. fence (SeqCst)
-//!   c. reads the first timer               3. reads until: nobody: sysmon sleeps no longer than that
+//!   c. reads the first timer               3. reads until: nobody: see below
 //!   d. until = that; sleeps                            later: interrupts the poller
 //!   e. awake: until = nobody, fence,
 //!      reads the first timer: has sysmon
@@ -29,10 +29,16 @@
 //!
 //! Of the fences b and 2 one comes first: c sees the timer, or 3 sees the sleeper. The same holds of e
 //! and 2: the timer is seen in passing it on to sysmon, or sysmon is told by whoever armed it.
+//!
+//! Where nobody sleeps in the poller, but there is one: while all Ps are in use their Ms look at the
+//! timers, and the first to idle passes through c. While a P is free, an M that arms will soon idle
+//! itself, or find helpers of whom one will; it only has sysmon see that this does not take long. A thread
+//! that is no M has an M woken, which finds nothing to do and polls.
 
+use super::global::push_behind;
 use super::{idle, park, sched};
 use crate::runtime::g::{GList, GRef};
-use crate::runtime::m::M;
+use crate::runtime::m::{self, M};
 use crate::runtime::waiter::Kind;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::os;
@@ -42,6 +48,10 @@ use std::time::Duration;
 /// The value of `until` while no M sleeps in the poller.
 const NOBODY: u64 = 0;
 const FOR_EVER: u64 = u64::MAX;
+
+/// How long an M that is awake is taken to be at something else than timers: as long as sysmon sleeps at
+/// most where a P is free and another in use.
+const RUN_NS: u64 = 500_000;
 
 pub(crate) struct Polling {
     /// Until when (ns) the poller sleeps.
@@ -91,7 +101,7 @@ impl Polling {
 /// Looks for events on the way to other work: returns the first goroutine that they make runnable, and
 /// queues the rest.
 pub(crate) fn look_in_passing(m: &'static M) -> Option<GRef> {
-    if !sched().netpoll.is_open() {
+    if !sched().netpoll.has_descriptors() {
         return None;
     }
     look_open(m)
@@ -116,7 +126,7 @@ pub(crate) fn look_from_outside() -> bool {
 /// Whether sysmon is to look, who last saw `looks`, at the time it says.
 pub(crate) fn is_look_due(has_been_long: bool) -> bool {
     let sched = sched();
-    sched.netpoll.is_open()
+    sched.netpoll.has_descriptors()
         && !sched.polling.is_slept_in()
         && (has_been_long || sched.counters.read().idle() > 0)
 }
@@ -156,19 +166,13 @@ fn deliver_here(m: &'static M, events: &Events) -> Option<GRef> {
         None => first = Some(g),
         Some(_) => {
             are_others = true;
-            queue(m, g);
+            push_behind(m.p(), g);
         }
     });
     if are_others {
         idle::wake_p();
     }
     first
-}
-
-fn queue(m: &'static M, g: GRef) {
-    if let Some(spill) = m.p().runq.push_tail(g) {
-        sched().global.push_all(spill);
-    }
 }
 
 /// Sleeps until there is work for `m`, which is on the idle list and has looked at everything: on its
@@ -201,7 +205,7 @@ fn sleep_in_poller(m: &'static M) {
         deliver_to_all(&events);
     } else if let Some(first) = deliver_here(m, &events) {
         // This one the M will run itself, and wakes nobody.
-        queue(m, first);
+        push_behind(m.p(), first);
     }
 }
 
@@ -211,11 +215,11 @@ fn wait(events: &mut Events) {
     polling.until.store(FOR_EVER, Ordering::Relaxed);
     // SeqCst: pairs with the fence in `expect_timer`.
     fence(Ordering::SeqCst);
-    let first = sched.timers.first();
+    let wake_time = sched.timers.wake_time();
     polling
         .until
-        .store(first.unwrap_or(FOR_EVER), Ordering::Relaxed);
-    let left = first.map(|when| Duration::from_nanos(when.saturating_sub(os::nanotime())));
+        .store(wake_time.unwrap_or(FOR_EVER), Ordering::Relaxed);
+    let left = wake_time.map(|when| Duration::from_nanos(when.saturating_sub(os::nanotime())));
     sched.netpoll.wait(events, left);
     polling.count();
 }
@@ -226,21 +230,55 @@ fn stop_polling() {
     sched.polling.until.store(NOBODY, Ordering::Relaxed);
     // SeqCst: pairs with the fence in `expect_timer`.
     fence(Ordering::SeqCst);
+    let counts = sched.counters.read();
+    if counts.idle() < 2 && sched.lent.load(Ordering::Relaxed) == 0 {
+        // We take the P that is free, and look at the timers ourselves.
+        return;
+    }
     if let Some(first) = sched.timers.first() {
-        sched.sysmon.expect_timer(first);
+        expect_timer_if_long(first);
     }
 }
 
+/// Whether the first timer wakes somebody else than sysmon: the poller, or whoever idles first, as all
+/// Ps are in use.
+pub(crate) fn are_timers_seen_to() -> bool {
+    let polling = &sched().polling;
+    polling.is_slept_in() || sched().netpoll.is_open() && !is_p_free()
+}
+
+/// Whether a P is free that nobody looks for work with.
+pub(crate) fn is_p_free() -> bool {
+    let sched = sched();
+    sched.counters.read().idle() > 0 || sched.lent.load(Ordering::Relaxed) > 0
+}
+
 /// Has somebody wake at `when`. Called after a timer was published that is now the first.
+///
+/// The first timer opens the poller. If all Ps are in use nobody need be woken: the first to idle reads
+/// the timer on its way to sleep, and sysmon looks in every 10 ms.
 pub(crate) fn expect_timer(when: u64) {
     let sched = sched();
+    let is_open = sched.netpoll.open_for_timers();
     // SeqCst: pairs with the fences in `wait` and `stop_polling`.
     fence(Ordering::SeqCst);
     match sched.polling.until.load(Ordering::Relaxed) {
-        NOBODY => sched.sysmon.wake(),
+        NOBODY if is_open && !is_p_free() => {}
+        // An M arms for a goroutine that parks, and most often idles and polls next.
+        NOBODY if is_open && m::current().is_some() => expect_timer_if_long(when),
+        // Whom this wakes finds nothing to do and polls.
+        NOBODY if is_open && idle::wake_p() => {}
+        NOBODY => sched.sysmon.expect_timer(when),
         until if when < until => sched.netpoll.interrupt(),
         _ => {}
     }
+}
+
+/// Has sysmon see to the first timer, unless that comes before an M that is awake has done what it is
+/// at: it polls next, or finds helpers of whom one will.
+fn expect_timer_if_long(when: u64) {
+    let when = when.max(os::nanotime() + RUN_NS);
+    sched().sysmon.expect_timer(when);
 }
 
 /// Sees to it that somebody polls, for a thread that is about to wait: no M of its own will look for

@@ -197,7 +197,7 @@ impl Watch {
             let now = os::nanotime();
             NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
             let mut did_something = self.make_threads();
-            did_something |= sched.timers.run_due();
+            did_something |= sched.timers.run_overdue(now);
             did_something |= self.look_for_events(now);
             for index in 0..sched.ps().len() {
                 did_something |= self.look_at(sched.ps()[index], now);
@@ -336,24 +336,32 @@ impl Watch {
     fn may_sleep_deeply(&self) -> bool {
         let sysmon = &sched().sysmon;
         let mut idle = sched().idle.lock();
+        if idle.all_asleep() && !idle.is_polled() {
+            // They had gone to sleep before there was a poller. One of them is to sleep in it.
+            drop(idle);
+            idle::wake_p();
+            return false;
+        }
         idle.sysmon_asleep = idle.all_asleep()
-            && idle.is_polled()
             && sysmon.wanted.lock().is_empty()
             && !sysmon.has_idle_watchers.load(Ordering::SeqCst);
         idle.sysmon_asleep
     }
 
-    /// Sleeps at most `limit_ns`, and not past the first timer, unless `deep` and the poller sees to
-    /// that: when it leaves, the first P is taken, and that ends a deep sleep.
+    /// Sleeps at most `limit_ns`, and not long past the first timer, unless that wakes somebody else, or
+    /// unless `deep` and the poller sees to that: when it leaves, the first P is taken, and that ends a
+    /// deep sleep.
     fn sleep_for(&self, limit_ns: Option<u64>, deep: bool) {
         let (sched, sysmon) = (sched(), &sched().sysmon);
         sysmon.sleeps_until.store(u64::MAX, Ordering::Relaxed);
         // SeqCst: pairs with the fence of a poller that leaves. We see the timer, or it sees us.
         fence(Ordering::SeqCst);
         let now = os::nanotime();
-        let timer = match deep && sched.netpoll.is_open() {
-            true => None,
-            false => sched.timers.first(),
+        let is_seen_to = deep && sched.netpoll.is_open() || poll::are_timers_seen_to();
+        let timer = if is_seen_to {
+            None
+        } else {
+            sched.timers.overdue_time()
         };
         let limit = limit_ns.map(|limit| now.saturating_add(limit));
         let until = limit.into_iter().chain(timer).min();

@@ -1,22 +1,32 @@
 //! Waits that end by themselves: deadlines of goroutines and futures, and calls that begin later.
 //!
-//! Each P has a heap of them, in which the Ms arm that have it, so that they seldom meet at its lock.
-//! The poller or sysmon (poll.rs) sleeps no longer than until the first deadline of all; an M that looks
-//! for work fires what is due in passing. A thread that waits with a deadline needs none of this, it
-//! sleeps with a limit.
+//! Each P has a heap of them (runtime/timer.rs), in which the M that has it arms, so that Ms seldom meet
+//! at its lock. What is due is fired by
 //!
-//! Firing runs nothing of the user's: goroutines are readied, wakers are called in a goroutine of
-//! ours, and calls begin in goroutines of their own.
+//! - the M that has the P, when it looks for work, and every few goroutines before that;
+//! - a thief, in its last round, also from Ps that idle or whose M is stuck in something: so nothing is
+//!   handed on when a P idles;
+//! - sysmon, where a P is free and nobody looked in time, or all are in use by goroutines that go on and
+//!   on.
+//!
+//! The poller, or sysmon where nobody polls, sleeps no longer than until the first deadline of all, and
+//! who arms an earlier one has it woken (poll.rs, invariant 3). A thread that waits with a deadline needs
+//! none of this, it sleeps with a limit.
+//!
+//! Firing runs nothing of the user's: goroutines are readied, wakers are called in a goroutine of ours,
+//! and calls begin in goroutines of their own.
 
+use super::global::push_behind;
 use super::spawn::spawn_task;
-use super::{park, poll, sched};
+use super::{idle, park, poll, sched};
 use crate::runtime::claim::Ticket;
 use crate::runtime::m;
 use crate::runtime::p::P;
 use crate::runtime::task::Task;
 use crate::runtime::timer::{DEADLINE, Deferred, LAST, NEVER, Target};
 use crate::runtime::waiter::{Kind, Waiter};
-use crate::sys::os;
+use crate::sys::atomic::Ordering;
+use crate::sys::{self, os};
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -60,6 +70,22 @@ pub(crate) fn monotonic(when: Instant) -> u64 {
     nanos.saturating_add(since).min(LAST)
 }
 
+/// How many goroutines a P runs between two looks at its timers: a look at the clock costs as much as
+/// a switch or two.
+const LOOK_EVERY: u32 = 8;
+
+/// How many of a P's timers are fired in one go, before those who were readied run.
+const BATCH: usize = 64;
+
+/// How late a timer may be before sysmon fires it, while a P is free and while all are in use.
+const OVERDUE_NS: u64 = 500_000;
+const OVERDUE_BUSY_NS: u64 = 10_000_000;
+
+/// Timers are *dense* if this many are due within this time of each other. Then whoever sleeps until the
+/// first does so a little longer and wakes for all of them: each wake costs as much as firing many.
+const DENSE: usize = 4;
+const DENSE_NS: u64 = 200_000;
+
 /// All timers of all Ps.
 pub(crate) struct Timing;
 
@@ -92,25 +118,107 @@ impl Timing {
         self.first().is_some_and(|first| first <= os::nanotime())
     }
 
-    /// Does all that is due; true if there was any.
+    /// Does some of what is due of `p`, for its owner, every few goroutines: those that are queued do
+    /// not keep it waiting.
     #[inline]
-    pub(crate) fn run_due(&self) -> bool {
-        self.first().is_some() && self.run_due_slow()
+    pub(crate) fn look(&self, p: &'static P) {
+        if p.timers.first() != NEVER
+            && p.switches
+                .load(Ordering::Relaxed)
+                .is_multiple_of(LOOK_EVERY)
+        {
+            self.run(p, p);
+        }
     }
 
-    #[cold]
-    fn run_due_slow(&self) -> bool {
-        let now = os::nanotime();
-        let mut fired = Fired::default();
-        for p in sched().ps() {
-            while p.timers.first() <= now
-                && let Some(target) = p.timers.pop_due(now)
-            {
-                fired.fire(target);
-            }
-        }
-        fired.finish()
+    /// Does some of what is due of `p`, and queues at `here`, the caller's, whom that readies; true if
+    /// there was any.
+    #[inline]
+    pub(crate) fn run(&self, p: &P, here: &'static P) -> bool {
+        p.timers.first() != NEVER && run_some(p, here)
     }
+
+    /// When whoever sleeps until the first timer is to wake: then, or a little later if many are due
+    /// until then.
+    pub(crate) fn wake_time(&self) -> Option<u64> {
+        let first = self.first()?;
+        let limit = first.saturating_add(DENSE_NS);
+        let ps = sched().ps().iter();
+        let count: usize = ps.map(|p| p.timers.count_before(limit, DENSE)).sum();
+        Some(if count < DENSE { first } else { limit })
+    }
+
+    /// When sysmon is to see to the first timer, unless somebody else has.
+    pub(crate) fn overdue_time(&self) -> Option<u64> {
+        Some(self.first()?.saturating_add(overdue_ns()))
+    }
+
+    /// Does what is due and nobody else did in time, for sysmon; true if there was any.
+    pub(crate) fn run_overdue(&self, now: u64) -> bool {
+        let Some(first) = self.first() else {
+            return false;
+        };
+        let due = now.saturating_sub(overdue_ns());
+        first <= due && run_all(now)
+    }
+}
+
+/// How late a timer must be for sysmon to fire it. While all Ps are in use those who could be readied
+/// would have to wait for one, whose own M looks at its timers before it runs the next.
+fn overdue_ns() -> u64 {
+    if !sched().netpoll.is_open() {
+        0
+    } else if poll::is_p_free() {
+        OVERDUE_NS
+    } else {
+        OVERDUE_BUSY_NS
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn run_some(p: &P, here: &'static P) -> bool {
+    let now = os::nanotime();
+    if p.timers.first() > now {
+        return false;
+    }
+    let mut fired = Fired::default();
+    // What spills would go behind all that wait in the global queue.
+    for _ in 0..here.runq.room().clamp(1, BATCH) {
+        let Some(target) = p.timers.pop_due(now) else {
+            break;
+        };
+        fired.fire(target, |waiter| ready_behind(here, waiter));
+    }
+    if fired.count > 1 {
+        // One of them runs here next.
+        idle::wake_p();
+    }
+    fired.finish()
+}
+
+/// Readies a goroutine behind those who wait at `p`, the caller's own.
+fn ready_behind(p: &P, waiter: Waiter) {
+    let g = match waiter.kind() {
+        Kind::Goroutine(g) => g,
+        Kind::Early(g) if g.latch.ready() => g,
+        Kind::Early(_) => return,
+        Kind::Thread(_) | Kind::Task(_) => sys::fatal!("a timer was to ready a thread or a future"),
+    };
+    park::make_runnable(g);
+    push_behind(p, g);
+}
+
+#[cold]
+fn run_all(now: u64) -> bool {
+    let token = park::enter();
+    let mut fired = Fired::default();
+    for p in sched().ps() {
+        while let Some(target) = p.timers.pop_due(now) {
+            fired.fire(target, |waiter| token.ready(waiter));
+        }
+    }
+    fired.finish()
 }
 
 /// The P whose timers an M arms: its own. Those of other threads go to any.
@@ -125,12 +233,12 @@ fn home() -> &'static P {
 /// What was fired in one go.
 #[derive(Default)]
 struct Fired {
-    is_any: bool,
+    count: usize,
     tasks: Vec<&'static Task>,
 }
 
 impl Fired {
-    fn fire(&mut self, target: Target) {
+    fn fire(&mut self, target: Target, ready: impl FnOnce(Waiter)) {
         match target {
             Target::Wait(waiter, ticket) => {
                 if !waiter.claim().take(ticket, DEADLINE) {
@@ -138,7 +246,7 @@ impl Fired {
                 }
                 match waiter.kind() {
                     Kind::Task(task) => self.tasks.push(task),
-                    _ => park::enter().ready(waiter),
+                    _ => ready(waiter),
                 }
             }
             Target::Call(call, term) => {
@@ -146,7 +254,7 @@ impl Fired {
                 spawn_task(&park::enter(), call.at, work);
             }
         }
-        self.is_any = true;
+        self.count += 1;
     }
 
     /// Has the futures woken; true if anything was done at all.
@@ -156,6 +264,6 @@ impl Fired {
             let wake_all = move || tasks.into_iter().for_each(Task::wake);
             spawn_task(&park::enter(), Location::caller(), wake_all);
         }
-        self.is_any
+        self.count > 0
     }
 }

@@ -139,6 +139,7 @@ pub(crate) mod timing {
     use crate::runtime::claim::Ticket;
     use crate::runtime::enter;
     use crate::runtime::g::GRef;
+    use crate::runtime::p::P;
     use crate::runtime::timer::DEADLINE;
     use crate::runtime::waiter::Waiter;
     use crate::sys::atomic::{AtomicU64, Ordering};
@@ -182,11 +183,17 @@ pub(crate) mod timing {
             first.filter(|when| *when != 0)
         }
 
+        pub(crate) fn wake_time(&self) -> Option<u64> {
+            self.first()
+        }
+
         pub(crate) fn is_due(&self) -> bool {
             self.first().is_some()
         }
 
-        pub(crate) fn run_due(&self) -> bool {
+        pub(crate) fn look(&self, _: &P) {}
+
+        pub(crate) fn run(&self, _: &P, _: &P) -> bool {
             let is_ours = self.is_due() && self.first.swap(0, Ordering::Relaxed) != 0;
             if let (true, Some(g)) = (is_ours, self.starts.get()) {
                 enter().start(g);

@@ -42,6 +42,7 @@
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
 //! - [`sleep`](time::sleep) and [`sleep_until`](time::sleep_until);
+//! - what reads, writes, accepts or connects in [`net`], if it must wait;
 //! - [`blocking`] and [`yield_now`].
 //!
 //! Everything else never does: `try_send`, `try_recv`, `spawn`, `go!`, `close`, `done`, a timer's `stop`
@@ -68,6 +69,8 @@ mod sys;
 pub mod chan;
 mod go;
 pub mod guide;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod runtime;
 mod scope;
 pub mod sync;

@@ -40,6 +40,7 @@ pub(crate) mod g;
 mod latch;
 mod m;
 pub(crate) mod name;
+#[cfg_attr(not(feature = "net"), allow(dead_code, reason = "nobody opens it"))]
 pub(crate) mod netpoll;
 mod p;
 pub(crate) mod parker;
@@ -63,12 +64,12 @@ pub(crate) use m::random;
 pub(crate) use name::Name;
 #[doc(hidden)]
 pub use name::StaticName;
-#[expect(unused_imports, reason = "the sockets come next")]
-pub(crate) use netpoll::{Direction, PollDesc};
+#[cfg(feature = "net")]
+pub(crate) use netpoll::{Direction, PollDesc, Tick};
 pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
-#[expect(unused_imports, reason = "the sockets come next")]
-pub(crate) use sched::descriptor::{register, unregister};
+#[cfg(feature = "net")]
+pub(crate) use sched::descriptor::{checkpoint, register, unregister};
 pub(crate) use sched::park::{
     Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
 };

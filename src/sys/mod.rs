@@ -17,6 +17,8 @@
 pub(crate) mod atomic;
 pub(crate) mod lock;
 pub(crate) mod note;
+#[cfg(feature = "net")]
+pub(crate) mod socket;
 pub(crate) mod spin;
 
 #[cfg(target_os = "linux")]
@@ -25,6 +27,7 @@ pub(crate) mod os;
 
 #[cfg(target_os = "linux")]
 #[path = "epoll.rs"]
+#[cfg_attr(not(feature = "net"), allow(dead_code, reason = "nobody opens it"))]
 pub(crate) mod poller;
 
 #[cfg(not(target_os = "linux"))]

@@ -38,6 +38,10 @@ mod idle;
 #[cfg(feature = "macros")]
 mod macros;
 mod migrate;
+#[cfg(feature = "net")]
+mod net_support;
+#[cfg(feature = "net")]
+mod net_tcp;
 mod preempt;
 mod run;
 mod runtime;

@@ -28,6 +28,12 @@ pub(crate) fn unregister(fd: RawFd, desc: &'static PollDesc) {
     sched().netpoll.unregister(fd, desc);
 }
 
+/// Lets others run first, if the time slice of the goroutine is over, as every blocking operation does.
+#[inline(never)]
+pub(crate) fn checkpoint() {
+    drop(park::enter_blocking());
+}
+
 impl PollDesc {
     /// Waits until there is reason to look again since `tick`, which was read before the last look;
     /// but not past `deadline`: then false.

@@ -283,9 +283,9 @@ fn expect_timer_if_long(when: u64) {
 
 /// Sees to it that somebody polls, for a thread that is about to wait: no M of its own will look for
 /// work behind it.
-#[allow(dead_code, reason = "the sockets come next")]
+#[cfg_attr(not(feature = "net"), allow(dead_code, reason = "for sockets"))]
 pub(crate) fn ensure_polling() {
-    if !sched().polling.is_slept_in() {
+    if sched().netpoll.is_open() && !sched().polling.is_slept_in() {
         idle::wake_p();
     }
 }

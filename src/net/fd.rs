@@ -1,0 +1,107 @@
+//! Fd: a descriptor that is shared, waited for, and closed by anyone at any time. Go's `poll.FD`.
+//!
+//! 1. The number is ours from the making of the `Fd` to its drop, and every call borrows the `Fd`: so
+//!    the number is never used for something else beneath a call, or beneath a `BorrowedFd` that safe
+//!    code may hold.
+//! 2. `close` does not give the number back, then. It puts a descriptor that refuses everything in its
+//!    place, in one step; what was there is closed. A call that was about to use the number gets an
+//!    error, and finds that the `Fd` is closed.
+
+use super::control::Control;
+use super::error::closed;
+use crate::runtime::{self, Direction};
+use crate::sys::socket;
+use socket2::SockRef;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::panic::Location;
+
+pub(crate) struct Fd {
+    raw: RawFd,
+    pub(crate) control: Control,
+}
+
+impl AsFd for Fd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: invariant 1.
+        unsafe { BorrowedFd::borrow_raw(self.raw) }
+    }
+}
+
+impl Fd {
+    /// Takes a descriptor that is in non-blocking mode. Starts the runtime.
+    ///
+    /// # Errors
+    /// Those of the system: `EPERM` for a descriptor that cannot be waited for.
+    pub(crate) fn new(owned: OwnedFd) -> io::Result<Fd> {
+        socket::prepare_to_retire()?;
+        let desc = runtime::register(owned.as_raw_fd())?;
+        Ok(Fd {
+            raw: owned.into_raw_fd(),
+            control: Control::new(desc),
+        })
+    }
+
+    /// The same for one in whatever mode.
+    pub(crate) fn adopt(owned: OwnedFd) -> io::Result<Fd> {
+        socket::set_nonblocking(owned.as_fd(), true)?;
+        Fd::new(owned)
+    }
+
+    /// Gives the descriptor back, in blocking mode.
+    ///
+    /// # Errors
+    /// If it is closed.
+    pub(crate) fn into_owned(self) -> io::Result<OwnedFd> {
+        self.control.close()?;
+        runtime::unregister(self.raw, self.control.desc());
+        // SAFETY: the number is ours, and the drop that would close it does not come.
+        let owned = unsafe { OwnedFd::from_raw_fd(self.raw) };
+        std::mem::forget(self);
+        socket::set_nonblocking(owned.as_fd(), false)?;
+        Ok(owned)
+    }
+
+    /// Closes it, for all who share it; see [`Control::close`] and invariant 2.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        self.control.close()?;
+        runtime::unregister(self.raw, self.control.desc());
+        socket::retire(self.as_fd());
+        Ok(())
+    }
+
+    /// Does what may have to wait until the descriptor is readable or writable.
+    #[inline]
+    pub(crate) fn call<T>(
+        &self,
+        direction: Direction,
+        at: &'static Location<'static>,
+        mut op: impl FnMut(SockRef<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.control
+            .begin(direction, at)
+            .run(|| op(SockRef::from(self)))
+    }
+
+    /// Does what never waits.
+    pub(crate) fn at_once<T>(
+        &self,
+        op: impl FnOnce(SockRef<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.control.check()?;
+        op(SockRef::from(self)).map_err(|error| match self.control.is_closed() {
+            true => closed(),
+            false => error,
+        })
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        if !self.control.is_closed() {
+            runtime::unregister(self.raw, self.control.desc());
+        }
+        // SAFETY: the number is ours, and nobody has the `Fd` any more.
+        drop(unsafe { OwnedFd::from_raw_fd(self.raw) });
+    }
+}

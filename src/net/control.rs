@@ -182,7 +182,6 @@ impl<D: Deref<Target = PollDesc>> Call<'_, D> {
         self
     }
 
-    #[allow(dead_code, reason = "for Unix datagrams, which come next")]
     /// Tries again after `nap` even if nothing has happened, for what the system does not tell.
     pub(crate) fn try_every(mut self, nap: Duration) -> Self {
         self.nap = Some(nap);

@@ -65,8 +65,18 @@ mod fd;
 mod resolve;
 mod tcp_listener;
 mod tcp_stream;
+mod udp;
+mod udp_options;
+mod unix_address;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use error::is_closed;
 pub use resolve::lookup_host;
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixIncoming, UnixListener};
+pub use unix_stream::UnixStream;

@@ -42,6 +42,8 @@ mod migrate;
 mod net_support;
 #[cfg(feature = "net")]
 mod net_tcp;
+#[cfg(feature = "net")]
+mod net_unix;
 mod preempt;
 mod run;
 mod runtime;

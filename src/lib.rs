@@ -70,9 +70,13 @@ pub mod chan;
 mod go;
 pub mod guide;
 #[cfg(feature = "net")]
+pub mod io;
+#[cfg(feature = "net")]
 pub mod net;
 pub mod runtime;
 mod scope;
+#[cfg(feature = "signal")]
+pub mod signal;
 pub mod sync;
 pub mod time;
 mod util;

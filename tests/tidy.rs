@@ -19,7 +19,7 @@ const LADDER: &str = "
     runtime
     chan  sync  go
     time
-    context  net  signal  scope  guide
+    context  net  io  signal  scope  guide
     lib
 ";
 
@@ -30,6 +30,7 @@ const GATE: &str = "runtime";
 /// Neighbours above the gate of whom the first may name the second all the same.
 const NEIGHBOURS: &[(&str, &str)] = &[
     ("sync", "go"), // WaitGroup::go spawns, and returns a JoinHandle
+    ("io", "net"),  // a Pollable is a descriptor as a socket is
 ];
 
 /// A name (with `!` a macro), the one file or folder that may use it, and the reason.

@@ -30,6 +30,9 @@ pub(super) enum Flavor {
     Never,
     /// Has values when they are due, and cannot be closed.
     Timer,
+    /// Has the values that the library sends, and cannot be closed.
+    #[cfg(feature = "signal")]
+    Fed,
 }
 
 #[repr(C, align(64))]
@@ -68,6 +71,8 @@ const WATCHED: u8 = 8;
 const TIMER: u8 = 16;
 /// Of [`Flavor::Never`].
 const NEVER: u8 = 32;
+/// Of [`Flavor::Fed`].
+const FED: u8 = 64;
 
 /// What the lock protects, besides the buffer, which is the typed channel's, and who watches.
 pub(super) struct State {
@@ -120,6 +125,7 @@ impl Core {
             Flavor::Ordinary => 0,
             Flavor::Timer => TIMER,
             Flavor::Never => NEVER,
+            Flavor::Fed => FED,
         };
         Core {
             state: SpinLock::new(state, AtomicU8::new(can_send | origin)),
@@ -135,10 +141,11 @@ impl Core {
 
     #[inline]
     pub(super) fn flavor(&self) -> Flavor {
-        match self.marks(Ordering::Relaxed) & (TIMER | NEVER) {
+        match self.marks(Ordering::Relaxed) & (TIMER | NEVER | FED) {
             0 => Flavor::Ordinary,
             TIMER => Flavor::Timer,
-            _ => Flavor::Never,
+            NEVER => Flavor::Never,
+            _ => Flavor::Fed,
         }
     }
 

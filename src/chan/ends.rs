@@ -42,6 +42,12 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     ends(Chan::new(None, Flavor::Ordinary))
 }
 
+/// Makes a channel whose receivers cannot close it, for values of the library.
+#[cfg(feature = "signal")]
+pub(crate) fn fed<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    ends(Chan::new(Some(capacity), Flavor::Fed))
+}
+
 /// Makes a receiver on which no value ever arrives: Go's nil channel.
 ///
 /// Receiving from it blocks for ever.

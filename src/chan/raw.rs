@@ -414,8 +414,8 @@ impl<T> Chan<T> {
 
     pub(super) fn receives(&self, at: &'static Location<'static>) -> Place {
         let reason = match self.core.flavor() {
-            Flavor::Ordinary | Flavor::Timer => WaitReason::ChanReceive,
             Flavor::Never => WaitReason::ChanReceiveNever,
+            _ => WaitReason::ChanReceive,
         };
         Place { reason, at }
     }

@@ -62,6 +62,7 @@ mod common;
 mod control;
 mod error;
 mod fd;
+mod pipe;
 mod resolve;
 mod tcp_listener;
 mod tcp_stream;
@@ -73,6 +74,8 @@ mod unix_listener;
 mod unix_stream;
 
 pub use error::is_closed;
+pub(crate) use fd::Fd;
+pub use pipe::{PipeStream, pipe};
 pub use resolve::lookup_host;
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;

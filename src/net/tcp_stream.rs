@@ -114,6 +114,10 @@ impl TcpStream {
         )
     }
 
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+
     /// Returns the address of the other end.
     ///
     /// # Errors

@@ -109,6 +109,10 @@ impl UnixStream {
         Ok((a.try_into()?, b.try_into()?))
     }
 
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+
     /// Returns the address of this end.
     ///
     /// # Errors

@@ -17,9 +17,13 @@
 pub(crate) mod atomic;
 pub(crate) mod lock;
 pub(crate) mod note;
+#[cfg(feature = "signal")]
+pub(crate) mod signal;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
 pub(crate) mod spin;
+#[cfg(feature = "net")]
+pub(crate) mod splice;
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]

@@ -74,8 +74,8 @@ pub(crate) fn as_uninit(buffer: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     unsafe { &mut *(ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) }
 }
 
-/// Has calls on a descriptor fail rather than wait, or wait again.
-pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
+/// Has calls on a descriptor fail rather than wait, or wait again; returns whether they failed before.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<bool> {
     // SAFETY: reads and sets flags of an open descriptor.
     unsafe {
         let before = check(libc::fcntl(fd.as_raw_fd(), libc::F_GETFL))?;
@@ -86,8 +86,8 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Resu
         if before != after {
             check(libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, after))?;
         }
+        Ok(before & libc::O_NONBLOCK != 0)
     }
-    Ok(())
 }
 
 /// Takes the first connection off the queue of a listener, in non-blocking mode.
@@ -149,7 +149,6 @@ pub(crate) fn is_in_progress(error: &io::Error) -> bool {
 /// The flag of sends that are to give an error and no signal where nobody reads.
 pub(crate) const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 
-#[allow(dead_code, reason = "for `sudog::io`, which comes next")]
 /// Runs `op` so that writing where nobody reads is an error (`EPIPE`) and no signal.
 ///
 /// For calls that have no flag for it: the signal, which goes to the thread, is blocked, and taken
@@ -174,7 +173,6 @@ pub(crate) fn without_sigpipe<T>(op: impl FnOnce() -> io::Result<T>) -> io::Resu
     }
 }
 
-#[allow(dead_code, reason = "for `sudog::io`, which comes next")]
 /// Takes a pending signal of this set away, if there is one.
 unsafe fn take_signal(set: &libc::sigset_t) {
     // SAFETY: our caller's set; on Linux with a limit of zero, elsewhere after a look.

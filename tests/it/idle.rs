@@ -25,7 +25,7 @@ fn cpu_time() -> Duration {
 /// Fails if this process does anything to speak of. One spinning thread would use all of the
 /// 300 ms, a thread that looks around every 20 us about 60; 30 is a tenth.
 #[track_caller]
-fn assert_idle() {
+pub fn assert_idle() {
     // What has just ended needs a moment to go to sleep for good.
     thread::sleep(Duration::from_millis(150));
     let before = cpu_time();

@@ -39,6 +39,10 @@ mod idle;
 mod macros;
 mod migrate;
 #[cfg(feature = "net")]
+mod net_io;
+#[cfg(feature = "net")]
+mod net_load;
+#[cfg(feature = "net")]
 mod net_support;
 #[cfg(feature = "net")]
 mod net_tcp;
@@ -50,6 +54,8 @@ mod runtime;
 mod scope;
 #[cfg(feature = "macros")]
 mod select_macro;
+#[cfg(feature = "signal")]
+mod signal;
 mod spawn;
 mod stacks;
 mod stealing;

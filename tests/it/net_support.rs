@@ -84,7 +84,6 @@ pub fn assert_timed_out<T: std::fmt::Debug>(result: io::Result<T>) {
     assert_eq!(error.to_string(), "i/o timeout");
 }
 
-#[allow(dead_code, reason = "for the storms, which come next")]
 /// How many descriptors this process has open.
 pub fn descriptors() -> usize {
     let all = std::fs::read_dir("/proc/self/fd").expect("the kernel tells");

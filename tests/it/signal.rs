@@ -1,0 +1,101 @@
+//! Signals as values.
+
+use std::thread;
+use std::time::Duration;
+
+use sudog::chan::TryRecvError;
+use sudog::signal::{self, Signal};
+
+use crate::support::{again, alone_here, goroutine, wait_until};
+
+fn raise(signal: Signal) {
+    // SAFETY: a signal to this process, which has a handler for it.
+    assert_eq!(unsafe { libc::kill(libc::getpid(), signal.0) }, 0);
+}
+
+#[test]
+fn each_receiver_gets_its_own_copy() {
+    alone_here(|| {
+        goroutine(|| {
+            let both = signal::notify(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
+            let one = signal::notify(&[Signal::SIGUSR1]).unwrap();
+            raise(Signal::SIGUSR1);
+            assert_eq!(both.recv(), Ok(Signal::SIGUSR1));
+            assert_eq!(one.recv(), Ok(Signal::SIGUSR1));
+            raise(Signal::SIGUSR2);
+            assert_eq!(both.recv(), Ok(Signal::SIGUSR2));
+            assert_eq!(one.try_recv(), Err(TryRecvError::Empty));
+            assert!(!one.close() && !one.is_closed());
+        });
+    });
+}
+
+#[test]
+fn what_comes_to_a_full_receiver_is_left_out() {
+    alone_here(|| {
+        let slow = signal::notify(&[Signal::SIGUSR1]).unwrap();
+        let quick = signal::notify(&[Signal::SIGUSR1]).unwrap();
+        for _ in 0..20 {
+            raise(Signal::SIGUSR1);
+            assert_eq!(quick.recv(), Ok(Signal::SIGUSR1));
+        }
+        wait_until(|| slow.len() == 16);
+        assert_eq!(slow.try_iter().count(), 16);
+    });
+}
+
+#[test]
+fn ctrl_c_is_a_value() {
+    alone_here(|| {
+        goroutine(|| {
+            let stop = signal::ctrl_c().unwrap();
+            let waiter = sudog::spawn(move || stop.recv());
+            raise(Signal::SIGINT);
+            assert_eq!(waiter.join().unwrap(), Ok(()));
+        });
+    });
+}
+
+#[test]
+fn signals_that_cannot_be_caught_are_refused() {
+    for signal in [
+        Signal(libc::SIGKILL),
+        Signal(libc::SIGSTOP),
+        Signal(libc::SIGSEGV),
+    ] {
+        let error = signal::notify(&[signal]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{signal:?}");
+    }
+    for number in [0, -1, 1000] {
+        let error = signal::notify(&[Signal(number)]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{number}");
+    }
+    assert_eq!(
+        format!("{:?} {:?}", Signal::SIGHUP, Signal(1000)),
+        "SIGHUP Signal(1000)"
+    );
+}
+
+#[test]
+fn the_default_action_is_back_with_the_last_receiver() {
+    let name = "signal::the_default_action_is_back_with_the_last_receiver";
+    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+        let receivers = [(); 2].map(|()| signal::notify(&[Signal::SIGTERM]).unwrap());
+        raise(Signal::SIGTERM);
+        assert!(receivers.iter().all(|receiver| receiver.recv().is_ok()));
+        let [first, second] = receivers;
+        drop(first);
+        raise(Signal::SIGTERM);
+        assert_eq!(second.recv(), Ok(Signal::SIGTERM));
+        println!("both received");
+        drop(second);
+        raise(Signal::SIGTERM);
+        thread::sleep(Duration::from_secs(60));
+        println!("survived");
+        return;
+    }
+    let output = again(name, &[]);
+    assert_eq!(output.code, None, "a signal ends it: {output}");
+    output.assert_stdout("both received");
+    assert!(!output.stdout.contains("survived"));
+}

@@ -31,7 +31,7 @@ pub(super) enum Flavor {
     /// Has values when they are due, and cannot be closed.
     Timer,
     /// Has the values that the library sends, and cannot be closed.
-    #[cfg(feature = "signal")]
+    #[cfg_attr(not(feature = "signal"), allow(dead_code, reason = "nobody feeds one"))]
     Fed,
 }
 

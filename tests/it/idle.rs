@@ -109,13 +109,16 @@ fn a_timer_an_hour_away_wakes_nobody_before() {
             .join()
             .unwrap();
         assert_idle();
-        let before = sleeps();
-        thread::sleep(Duration::from_secs(1));
-        let woken = sleeps() - before;
-        // A thread that looks around every 10 ms would wake a hundred times.
+        // On a busy machine the last ones need a while to go to sleep; then there is a second in which
+        // nobody wakes. Who looks around every 100 ms does so ten times in each.
+        let quiet_second = || {
+            let before = sleeps();
+            thread::sleep(Duration::from_secs(1));
+            sleeps() - before <= 3
+        };
         assert!(
-            woken <= 3,
-            "threads woke {woken} times in a second of nothing"
+            (0..20).any(|_| quiet_second()),
+            "threads wake again and again"
         );
         assert!(!sleeper.is_finished());
         assert!(calls.iter().all(|call| call.stop()));

@@ -29,8 +29,13 @@ pub(crate) mod splice;
 #[path = "linux.rs"]
 pub(crate) mod os;
 
-#[cfg(target_os = "linux")]
+// The other poller too runs on Linux, on a double of the system it is for: see kqueue.rs.
+#[cfg(all(target_os = "linux", not(sudog_kqueue)))]
 #[path = "epoll.rs"]
+#[cfg_attr(not(feature = "net"), allow(dead_code, reason = "nobody opens it"))]
+pub(crate) mod poller;
+#[cfg(any(not(target_os = "linux"), sudog_kqueue))]
+#[path = "kqueue.rs"]
 #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "nobody opens it"))]
 pub(crate) mod poller;
 

@@ -17,7 +17,7 @@ const DEADLOCK: &str = "fatal error: all goroutines are asleep - deadlock!";
 /// Fails unless this is Go's report of a deadlock, with a line for each of these goroutines: what
 /// it starts with, and what is in it.
 #[track_caller]
-fn assert_deadlock(output: &Output, goroutines: &[[&str; 2]]) {
+pub fn assert_deadlock(output: &Output, goroutines: &[[&str; 2]]) {
     output.assert_code(2);
     output.assert_stderr(DEADLOCK);
     let (_, list) = output.stderr.split_once(DEADLOCK).expect("just seen");

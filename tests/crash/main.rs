@@ -13,6 +13,8 @@ use sudog::runtime::{Config, OnPanic};
 #[path = "../it/child.rs"]
 mod child;
 mod deadlocks;
+#[cfg(feature = "net")]
+mod descriptors;
 mod ends;
 mod no_deadlocks;
 mod panics;
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
     let cases = [
         deadlocks::cases(),
         no_deadlocks::cases(),
+        #[cfg(feature = "net")]
+        descriptors::cases(),
         panics::cases(),
         ends::cases(),
     ]

@@ -51,9 +51,14 @@ impl Idle {
         self.ps.len() == sched().ps().len() && self.ms.len() + self.locked_ms == M::count()
     }
 
+    /// Whether an M sleeps in the poller, or is about to.
+    pub(crate) fn has_poller(&self) -> bool {
+        self.poller != 0
+    }
+
     /// Whether events of descriptors are seen, if there can be any.
     pub(crate) fn is_polled(&self) -> bool {
-        self.poller != 0 || !sched().netpoll.is_open()
+        self.has_poller() || !sched().netpoll.is_open()
     }
 
     /// Lists an M that is about to sleep: in the poller, if nobody does and a P is free for what it

@@ -5,8 +5,9 @@
 //! - an M that finds nothing in the queues looks in, before it steals;
 //! - one M that idles sleeps *in the poller* rather than on its note, not past the next timer: the
 //!   *poller*. Nobody else looks in meanwhile;
-//! - sysmon looks in where nobody has for 10 ms, because all are busy; and each round where a P idles
-//!   but its M sleeps on a note, because the poller has gone to run what it found.
+//! - sysmon looks in where nobody has for 10 ms, because all are busy; and each round where a P is free
+//!   (idle, or lent) and no M polls for it, because the poller has gone to run what it found. After 10 ms
+//!   of that it wakes an M, which becomes the poller for want of anything else to do.
 //!
 //! Before the first descriptor was registered there is no poller, and nothing of this costs anything.
 //!
@@ -128,7 +129,7 @@ pub(crate) fn is_look_due(has_been_long: bool) -> bool {
     let sched = sched();
     sched.netpoll.has_descriptors()
         && !sched.polling.is_slept_in()
-        && (has_been_long || sched.counters.read().idle() > 0)
+        && (has_been_long || is_p_free())
 }
 
 /// Makes those runnable whose waits the events end: threads at once, goroutines by `keep`.

@@ -232,10 +232,18 @@ impl Watch {
         if self.are_descriptors_busy {
             self.looks = (looks, now);
         }
-        let found_any =
-            poll::is_look_due(now - self.looks.1 >= SLICE_NS) && poll::look_from_outside();
-        // Its own looks are no business of others.
+        let has_been_long = now - self.looks.1 >= SLICE_NS;
+        if !poll::is_look_due(has_been_long) {
+            return false;
+        }
+        let found_any = poll::look_from_outside();
+        // Its own looks do not count.
         self.looks.0 = sched().polling.looks();
+        if has_been_long && poll::is_p_free() && sched().netpoll.has_waiters() {
+            // No M has come to poll by itself: one is woken to find nothing else to do.
+            idle::wake_p();
+            self.looks.1 = now;
+        }
         found_any
     }
 
@@ -325,7 +333,7 @@ impl Watch {
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
         let some_idle = counts.idle() > 0 && counts.idle() < sched().ps().len();
-        if some_idle || self.are_descriptors_busy {
+        if some_idle || self.are_descriptors_busy || poll::is_look_due(false) {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS)
         } else {
             self.sleep_ns

@@ -73,9 +73,9 @@ fn end_slice(p: &P) {
 #[cold]
 fn find_shared(m: &'static M) -> Option<(GRef, Slice)> {
     if sched().timers.run(m.p(), m.p())
-        && let Some(found) = m.p().runq.pop()
+        && let Some((g, _)) = m.p().runq.pop()
     {
-        return Some(found);
+        return Some((g, Slice::Own));
     }
     if let Some(g) = take_global_batch(m.p()) {
         return Some((g, Slice::Own));

@@ -188,7 +188,8 @@ fn run_some(p: &P, here: &'static P) -> bool {
         let Some(target) = p.timers.pop_due(now) else {
             break;
         };
-        fired.fire(target, |waiter| ready_behind(here, waiter));
+        let is_first = fired.count == 0;
+        fired.fire(target, |waiter| ready_at(here, waiter, is_first));
     }
     if fired.count > 1 {
         // One of them runs here next.
@@ -197,8 +198,9 @@ fn run_some(p: &P, here: &'static P) -> bool {
     fired.finish()
 }
 
-/// Readies a goroutine behind those who wait at `p`, the caller's own.
-fn ready_behind(p: &P, waiter: Waiter) {
+/// Readies a goroutine at `p`, the caller's own: the first of several before all others there, lest it
+/// wait for a chain of goroutines that ready each other, and the rest behind them.
+fn ready_at(p: &P, waiter: Waiter, is_first: bool) {
     let g = match waiter.kind() {
         Kind::Goroutine(g) => g,
         Kind::Early(g) if g.latch.ready() => g,
@@ -206,7 +208,12 @@ fn ready_behind(p: &P, waiter: Waiter) {
         Kind::Thread(_) | Kind::Task(_) => sys::fatal!("a timer was to ready a thread or a future"),
     };
     park::make_runnable(g);
-    push_behind(p, g);
+    let behind = if is_first {
+        p.runq.push_next(g)
+    } else {
+        Some(g)
+    };
+    behind.into_iter().for_each(|g| push_behind(p, g));
 }
 
 #[cold]

@@ -38,6 +38,7 @@
 //!
 //! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv) and their forms with a time limit,
 //!   [`select!`] without a plain `default`, and iterating a receiver;
+//! - [`lock`](sync::Mutex::lock), waiting on a [`Condvar`](sync::Condvar), and their forms with a limit;
 //! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];

@@ -46,10 +46,18 @@ pub(crate) enum WaitReason {
     SelectNoCases,
     IoWait,
     Sleep,
+    MutexLock,
+    RwLockRead,
+    RwLockWrite,
+    CondWait,
+    SemAcquire,
+    Once,
+    Barrier,
+    Broadcast,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 13] = [
+    const ALL: [WaitReason; 21] = [
         WaitReason::None,
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
@@ -63,6 +71,14 @@ impl WaitReason {
         WaitReason::SelectNoCases,
         WaitReason::IoWait,
         WaitReason::Sleep,
+        WaitReason::MutexLock,
+        WaitReason::RwLockRead,
+        WaitReason::RwLockWrite,
+        WaitReason::CondWait,
+        WaitReason::SemAcquire,
+        WaitReason::Once,
+        WaitReason::Barrier,
+        WaitReason::Broadcast,
     ];
 
     pub(crate) fn text(self) -> &'static str {
@@ -80,6 +96,14 @@ impl WaitReason {
             WaitReason::SelectNoCases => "select (no cases)",
             WaitReason::IoWait => "IO wait",
             WaitReason::Sleep => "sleep",
+            WaitReason::MutexLock => "sync.Mutex.Lock",
+            WaitReason::RwLockRead => "sync.RWMutex.RLock",
+            WaitReason::RwLockWrite => "sync.RWMutex.Lock",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::SemAcquire => "semacquire",
+            WaitReason::Once => "once",
+            WaitReason::Barrier => "barrier",
+            WaitReason::Broadcast => "broadcast receive",
         }
     }
 }

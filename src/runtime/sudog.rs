@@ -72,6 +72,8 @@ pub(crate) enum Outcome {
     Wanted,
     /// The partner's late offer was withdrawn: it waits again, in its old place.
     Withdrawn,
+    /// It was its turn to look whether it can have what it waits for.
+    Woken,
 }
 
 impl Sudog {
@@ -109,6 +111,12 @@ impl Sudog {
     #[inline]
     pub(crate) fn in_turn(self, turn: Option<Turn>) -> Sudog {
         Sudog { turn, ..self }
+    }
+
+    /// Names the wait of a sudog that was queued before it had one. Under the queue's lock.
+    pub(crate) fn begin(&mut self, waiter: Waiter, contest: Option<Ticket>) {
+        self.waiter = waiter;
+        self.contest = contest.map(|ticket| (ticket, 0));
     }
 
     /// Whether it stands in a queue. Under the queue's lock.
@@ -156,6 +164,15 @@ impl WaitQ {
     pub(crate) unsafe fn push(&mut self, sudog: NonNull<Sudog>) {
         // SAFETY: our caller's promise; the last is in the queue.
         unsafe { self.link(sudog, self.tail, ptr::null_mut()) };
+    }
+
+    /// Queues a sudog before all others: one that was the first, and comes back.
+    ///
+    /// # Safety
+    /// As for `push`.
+    pub(crate) unsafe fn push_front(&mut self, sudog: NonNull<Sudog>) {
+        // SAFETY: our caller's promise; the first is in the queue.
+        unsafe { self.link(sudog, ptr::null_mut(), self.head) };
     }
 
     /// Queues a sudog that was here before, in the place of its turn. The others have theirs too.

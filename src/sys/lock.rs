@@ -12,6 +12,7 @@
 use parking_lot::lock_api::RawMutex as _;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A lock without a value, for those who release it elsewhere than they took it.
 pub(crate) struct RawLock(parking_lot::RawMutex);
@@ -77,6 +78,10 @@ pub(crate) struct Lock<T> {
 unsafe impl<T: Send> Send for Lock<T> {}
 // SAFETY: as above: sharing the lock hands the value from thread to thread, which needs Send.
 unsafe impl<T: Send> Sync for Lock<T> {}
+
+// Nothing unwinds under a lock of the runtime (invariant 1), so nobody finds a value half changed.
+impl<T> RefUnwindSafe for Lock<T> {}
+impl<T> UnwindSafe for Lock<T> {}
 
 impl<T> Lock<T> {
     pub(crate) const fn new(value: T) -> Lock<T> {

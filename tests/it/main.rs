@@ -59,6 +59,8 @@ mod signal;
 mod spawn;
 mod stacks;
 mod stealing;
+mod sync_condvar;
+mod sync_mutex;
 mod time_func;
 mod time_sleep;
 mod time_ticker;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `sys` | the checker's atomics under std's names, its lock, a futex, a poller, a clock; the real `note` |
 //! | `chan` | the real channels |
+//! | `sync` | the real mutexes and all else one waits with |
 //! | `runtime` | the real protocol files, among doubles of G, M, P and the scheduler |
 //! | `deque` | a double of the work-stealing deque, with the orders of the real one |
 //! | `search` | a search through explicit states, for what the checker does not know |
@@ -49,16 +50,19 @@ mod go {
         unimplemented!("no model spawns")
     }
 }
-#[path = "../../src/sync/waitgroup.rs"]
+#[allow(unused_imports, reason = "the models do not name all that is public")]
+#[path = "../../src/sync/mod.rs"]
 mod sync;
 
 mod channel;
 mod claim;
+mod condvar;
 mod contest;
 mod goroutine;
 mod handover;
 mod idle;
 mod latch;
+mod mutex;
 mod netpoll;
 mod note;
 mod offer;

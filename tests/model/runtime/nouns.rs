@@ -61,6 +61,14 @@ pub(crate) enum WaitReason {
     IoWait,
     Select,
     SelectNoCases,
+    MutexLock,
+    RwLockRead,
+    RwLockWrite,
+    CondWait,
+    SemAcquire,
+    Once,
+    Barrier,
+    Broadcast,
 }
 
 #[derive(Clone, Copy)]

@@ -4,27 +4,32 @@
 //! by somebody else than the one who took it (the commit of a park).
 
 use loom::sync::{Mutex, MutexGuard};
-use std::cell::UnsafeCell;
+use std::cell::{OnceCell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 pub(crate) struct RawLock {
-    mutex: Mutex<()>,
+    /// Made at the first use, so that `new` is const here too.
+    mutex: OnceCell<Mutex<()>>,
     /// The guard while the lock is held. Not dropped with the lock: in a run that has failed the
     /// checker wants to be asked nothing more.
     held: UnsafeCell<Option<ManuallyDrop<MutexGuard<'static, ()>>>>,
 }
 
 impl RawLock {
-    pub(crate) fn new() -> RawLock {
+    pub(crate) const fn new() -> RawLock {
         RawLock {
-            mutex: Mutex::new(()),
+            mutex: OnceCell::new(),
             held: UnsafeCell::new(None),
         }
     }
 
     pub(crate) fn lock(&self) {
-        let guard = self.mutex.lock().expect("no model unwinds under a lock");
+        let guard = self
+            .mutex
+            .get_or_init(|| Mutex::new(()))
+            .lock()
+            .expect("no model unwinds under a lock");
         // SAFETY: the guard is dropped in `unlock`, before the mutex; and we hold the mutex, so
         // nobody else is at the slot.
         unsafe {
@@ -62,7 +67,7 @@ unsafe impl<T: Send> Send for Lock<T> {}
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
-    pub(crate) fn new(value: T) -> Lock<T> {
+    pub(crate) const fn new(value: T) -> Lock<T> {
         Lock {
             raw: RawLock::new(),
             value: UnsafeCell::new(value),

@@ -8,10 +8,15 @@
 mod condvar;
 mod guard;
 mod mutex;
+mod rwlock;
 mod seat;
 mod sema;
 mod waitgroup;
 
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use mutex::{LockFuture, MappedMutexGuard, Mutex, MutexGuard};
+pub use rwlock::{
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, ReadFuture, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, WriteFuture,
+};
 pub use waitgroup::{DoneGuard, WaitGroup};

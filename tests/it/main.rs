@@ -61,6 +61,7 @@ mod stacks;
 mod stealing;
 mod sync_condvar;
 mod sync_mutex;
+mod sync_rwlock;
 mod time_func;
 mod time_sleep;
 mod time_ticker;

@@ -68,6 +68,7 @@ mod note;
 mod offer;
 mod park_ready;
 mod runq;
+mod rwlock;
 mod select;
 mod timer;
 mod waitgroup;

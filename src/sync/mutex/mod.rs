@@ -7,6 +7,7 @@ mod guard;
 mod raw;
 
 pub use future::LockFuture;
+pub(super) use future::Locking;
 pub use guard::{MappedMutexGuard, MutexGuard};
 pub(super) use raw::RawMutex;
 

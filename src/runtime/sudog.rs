@@ -240,6 +240,29 @@ impl WaitQ {
         None
     }
 
+    /// As `pop`, but takes nobody if the first that can still be won may not be taken.
+    ///
+    /// # Safety
+    /// The caller holds the queue's lock.
+    pub(crate) unsafe fn pop_if(
+        &mut self,
+        mut may: impl FnMut(&Sudog) -> bool,
+    ) -> Option<NonNull<Sudog>> {
+        while let Some(first) = NonNull::new(self.head) {
+            // SAFETY: queued sudogs are alive, and ours under the lock (invariant 1).
+            unsafe {
+                if !may(first.as_ref()) {
+                    return None;
+                }
+                self.unlink(first);
+                if first.as_ref().claim() {
+                    return Some(first);
+                }
+            }
+        }
+        None
+    }
+
     /// Takes a sudog out if it still stands in the queue; true if it did.
     ///
     /// # Safety

@@ -11,6 +11,7 @@ mod mutex;
 mod rwlock;
 mod seat;
 mod sema;
+mod semaphore;
 mod waitgroup;
 
 pub use condvar::{Condvar, WaitTimeoutResult};
@@ -18,5 +19,8 @@ pub use mutex::{LockFuture, MappedMutexGuard, Mutex, MutexGuard};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockWriteGuard, ReadFuture, RwLock, RwLockReadGuard,
     RwLockWriteGuard, WriteFuture,
+};
+pub use semaphore::{
+    AcquireFuture, AcquireTimeoutError, Closed, Permit, Semaphore, TryAcquireError,
 };
 pub use waitgroup::{DoneGuard, WaitGroup};

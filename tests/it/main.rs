@@ -62,6 +62,7 @@ mod stealing;
 mod sync_condvar;
 mod sync_mutex;
 mod sync_rwlock;
+mod sync_semaphore;
 mod time_func;
 mod time_sleep;
 mod time_ticker;

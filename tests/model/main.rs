@@ -70,6 +70,7 @@ mod park_ready;
 mod runq;
 mod rwlock;
 mod select;
+mod semaphore;
 mod timer;
 mod waitgroup;
 mod watch;

@@ -5,17 +5,25 @@
 //! go to other threads. A panic poisons nothing. Used from threads or async code only, nothing here
 //! starts the runtime.
 
+mod barrier;
 mod condvar;
 mod guard;
+mod lazy_lock;
 mod mutex;
+mod once;
+mod once_lock;
 mod rwlock;
 mod seat;
 mod sema;
 mod semaphore;
 mod waitgroup;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use lazy_lock::LazyLock;
 pub use mutex::{LockFuture, MappedMutexGuard, Mutex, MutexGuard};
+pub use once::Once;
+pub use once_lock::OnceLock;
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockWriteGuard, ReadFuture, RwLock, RwLockReadGuard,
     RwLockWriteGuard, WriteFuture,

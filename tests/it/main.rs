@@ -61,6 +61,7 @@ mod stacks;
 mod stealing;
 mod sync_condvar;
 mod sync_mutex;
+mod sync_once;
 mod sync_rwlock;
 mod sync_semaphore;
 mod time_func;

@@ -66,6 +66,7 @@ mod mutex;
 mod netpoll;
 mod note;
 mod offer;
+mod once;
 mod park_ready;
 mod runq;
 mod rwlock;

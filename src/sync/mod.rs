@@ -31,4 +31,4 @@ pub use rwlock::{
 pub use semaphore::{
     AcquireFuture, AcquireTimeoutError, Closed, Permit, Semaphore, TryAcquireError,
 };
-pub use waitgroup::{DoneGuard, WaitGroup};
+pub use waitgroup::{DoneGuard, WaitFuture, WaitGroup};

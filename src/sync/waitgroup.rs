@@ -15,20 +15,27 @@
 //!    word and empties the queue: all who are in it waited for this 0, and none who came later.
 //! 3. A waiter whose deadline comes leaves the queue, and the word, by itself, unless 2 was first.
 
+use super::seat::{Seat, Seated};
+use super::sema::{Wait, Waited, Woken};
 use crate::go::{JoinHandle, spawn};
-use crate::runtime::{self, Commit, Outcome, Place, Sudog, WaitQ, WaitReason};
+use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason};
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::lock::Lock;
+use crate::sys::lock::{Guard, Lock};
+use futures_core::FusedFuture;
 use std::fmt;
+use std::future::Future;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Waits until everything that was added is done.
 ///
 /// A handle: clones are the same group, and neither cloning nor dropping one counts (unlike
-/// crossbeam-utils' `WaitGroup`). `add` comes before the goroutine that calls `done`, not in it.
+/// crossbeam-utils' `WaitGroup`). `add` comes before the goroutine that calls `done`, not in it. Once the
+/// counter is 0 the group may be used again at once, also while those who waited are on their way.
 ///
 /// # Examples
 /// ```
@@ -131,7 +138,8 @@ impl WaitGroup {
 
     /// Waits until the counter is 0.
     ///
-    /// Blocks the goroutine, or the thread on a plain thread.
+    /// Blocks the goroutine, or the thread on a plain thread. In async code use
+    /// [`wait_async`](WaitGroup::wait_async).
     ///
     /// # Examples
     /// ```
@@ -159,13 +167,9 @@ impl WaitGroup {
     pub fn wait_timeout(&self, limit: Duration) -> bool {
         // A deadline beyond the clock's end never comes.
         let deadline = Instant::now().checked_add(limit);
-        self.inner.wait(
-            deadline,
-            Place {
-                reason: WaitReason::WaitGroup,
-                at: Location::caller(),
-            },
-        )
+        let reason = WaitReason::WaitGroup;
+        self.inner
+            .wait(Wait::new(reason, Location::caller(), deadline))
     }
 
     /// Starts a goroutine that the group waits for, also when it panics.
@@ -190,6 +194,22 @@ impl WaitGroup {
         })
     }
 
+    /// Waits until the counter is 0, in async code: [`wait`](WaitGroup::wait) as a future.
+    ///
+    /// # Examples
+    /// ```
+    /// let wg = sudog::sync::WaitGroup::new();
+    /// wg.go(|| { /* work */ });
+    /// sudog::block_on(wg.wait_async());
+    /// ```
+    pub fn wait_async(&self) -> WaitFuture {
+        WaitFuture {
+            group: self.clone(),
+            seat: Seat::new(),
+            is_done: false,
+        }
+    }
+
     /// Adds one thing, which is done when the guard is dropped.
     ///
     /// # Examples
@@ -209,42 +229,21 @@ impl WaitGroup {
 
     /// As `wait`, for a listing that shows another reason.
     pub(crate) fn wait_as(&self, reason: WaitReason, at: &'static Location<'static>) {
-        self.inner.wait(None, Place { reason, at });
+        self.inner.wait(Wait::new(reason, at, None));
     }
 }
 
 impl Inner {
-    fn wait(&self, deadline: Option<Instant>, place: Place) -> bool {
+    #[inline]
+    fn is_zero(&self) -> bool {
         // Acquire: pairs with the Release of the last `done`.
-        if counter(self.word.load(Ordering::Acquire)) == 0 {
-            return true;
-        }
-        let mut token = runtime::enter_blocking();
-        let waiter = token.waiter();
-        let ticket = waiter.claim().open();
-        let mut sudog = Sudog::contested(waiter, ptr::null_mut(), ticket, 0);
-        let mut queue = self.queue.lock();
-        if !self.count_waiter() {
-            return true;
-        }
-        // SAFETY: under the lock; the sudog stays in this frame until it is out of the queue.
-        unsafe { queue.push(NonNull::from(&mut sudog)) };
-        let commit = Commit::unlock(Lock::leave_locked(queue));
-        match deadline {
-            // SAFETY: the commit releases the lock we hold.
-            None => unsafe { token.park(waiter, place, commit) },
-            Some(deadline) => {
-                // SAFETY: as above; it never refuses.
-                unsafe { token.park_until(waiter, place, commit, ticket, deadline) };
-                let mut queue = self.queue.lock();
-                // SAFETY: under the lock; our own sudog.
-                if unsafe { queue.remove(NonNull::from(&mut sudog)) } {
-                    self.word.fetch_sub(1, Ordering::Relaxed);
-                    return false;
-                }
-            }
-        }
-        sudog.outcome == Outcome::Done
+        counter(self.word.load(Ordering::Acquire)) == 0
+    }
+
+    fn wait(&self, wait: Wait) -> bool {
+        let join = |_: &mut WaitQ| self.count_waiter();
+        let leave = |_: Guard<'_, WaitQ>, _: Token| self.discount_waiter();
+        self.is_zero() || wait.wait(&self.queue, |queue| queue, join, leave) != Waited::Late
     }
 
     /// Counts a waiter unless the counter is 0. Under the lock.
@@ -257,38 +256,34 @@ impl Inner {
         counted.is_ok()
     }
 
+    /// A waiter has left without having been woken. Under the lock.
+    fn discount_waiter(&self) {
+        self.word.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// The `done` that seems to be the last, while somebody waits.
     #[cold]
     #[track_caller]
     fn finish(&self) {
         let token = runtime::enter();
-        let mut woken = Vec::new();
-        let is_counted;
-        {
-            let mut queue = self.queue.lock();
-            let before = self
-                .word
-                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
-                    match counter(word) {
-                        0 => None,
-                        1 => Some(0),
-                        _ => Some(word - COUNTER),
-                    }
-                });
-            is_counted = before.is_ok();
-            if before.is_ok_and(|word| counter(word) == 1) {
-                // SAFETY: under the lock; a popped sudog is ours until its waiter is readied.
-                while let Some(mut sudog) = unsafe { queue.pop() } {
-                    // SAFETY: as above.
-                    let sudog = unsafe { sudog.as_mut() };
-                    sudog.outcome = Outcome::Done;
-                    woken.push(sudog.waiter);
+        let mut woken = Woken::default();
+        let mut queue = self.queue.lock();
+        let before = self
+            .word
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+                match counter(word) {
+                    0 => None,
+                    1 => Some(0),
+                    _ => Some(word - COUNTER),
                 }
-            }
+            });
+        if before.is_ok_and(|word| counter(word) == 1) {
+            // SAFETY: under the lock.
+            unsafe { woken.take_all(&mut queue, Outcome::Done) };
         }
-        woken.into_iter().for_each(|waiter| token.ready(waiter));
-        drop(token);
-        assert!(is_counted, "sync: negative WaitGroup counter");
+        drop(queue);
+        woken.ready(token);
+        assert!(before.is_ok(), "sync: negative WaitGroup counter");
     }
 }
 
@@ -302,6 +297,88 @@ pub struct DoneGuard {
 impl Drop for DoneGuard {
     fn drop(&mut self) {
         self.group.done();
+    }
+}
+
+/// Waits for a group; of [`WaitGroup::wait_async`]. It owns a handle.
+#[must_use = "futures do nothing unless they are polled"]
+pub struct WaitFuture {
+    group: WaitGroup,
+    seat: Seat,
+    is_done: bool,
+}
+
+// SAFETY: the seat is used under the queue's lock.
+unsafe impl Send for WaitFuture {}
+// SAFETY: `&` gives no access to anything.
+unsafe impl Sync for WaitFuture {}
+
+impl WaitFuture {
+    /// # Safety
+    /// `self` is pinned.
+    unsafe fn poll_wait(&mut self, cx: &Context<'_>) -> bool {
+        let inner = &*self.group.inner;
+        if !self.seat.was_used() && inner.is_zero() {
+            return true;
+        }
+        let waiter = self.seat.set_waker(cx);
+        let _token = runtime::enter();
+        let mut queue = inner.queue.lock();
+        match self.seat.look() {
+            Seated::Queued => return false,
+            Seated::Ended(_) => return true,
+            Seated::Not => {}
+        }
+        if !inner.count_waiter() {
+            return true;
+        }
+        // SAFETY: under the lock; pinned, and our drop leaves the queue.
+        unsafe { self.seat.join(&mut queue, (waiter, ptr::null_mut()), false) };
+        false
+    }
+}
+
+impl Future for WaitFuture {
+    type Output = ();
+
+    /// Once it has ended it is ready at each poll.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: nothing is moved out of the pinned future.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: pinned.
+        this.is_done = this.is_done || unsafe { this.poll_wait(cx) };
+        if this.is_done {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl FusedFuture for WaitFuture {
+    fn is_terminated(&self) -> bool {
+        self.is_done
+    }
+}
+
+impl Drop for WaitFuture {
+    fn drop(&mut self) {
+        if self.is_done || !self.seat.was_used() {
+            return;
+        }
+        let inner = &*self.group.inner;
+        let _token = runtime::enter();
+        let mut queue = inner.queue.lock();
+        // SAFETY: under the lock, of the queue it has joined.
+        if unsafe { self.seat.leave(&mut queue) } == Seated::Queued {
+            inner.discount_waiter();
+        }
+    }
+}
+
+impl fmt::Debug for WaitFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("WaitFuture { .. }")
     }
 }
 

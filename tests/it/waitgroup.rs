@@ -1,8 +1,11 @@
 //! `WaitGroup`: Go's tests (sync/waitgroup_test.go) in our words, and what is ours.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +15,7 @@ use sudog::{scope, spawn, yield_now};
 
 use crate::support::{LIMIT, goroutine, quiet_panic, rounds, settle, stress, text};
 use crate::traffic::{Hand, Kind};
+use crate::worlds::World;
 
 /// Sixteen goroutines count the first group down and wait for the second.
 fn both_groups_hold(first: &WaitGroup, second: &WaitGroup) {
@@ -304,5 +308,56 @@ fn counting_up_and_down_in_turn_ends_at_zero() {
         });
         group.wait();
         assert!(catch_unwind(AssertUnwindSafe(|| group.done())).is_err());
+    });
+}
+
+#[test]
+fn goroutines_threads_and_futures_wait_for_one_group() {
+    stress(|mut rng| {
+        for _ in 0..rounds(10) {
+            let (group, count) = (WaitGroup::new(), Arc::new(AtomicUsize::new(0)));
+            group.add(3);
+            let waiting: Vec<_> = (0..5)
+                .map(|_| {
+                    let (blocking, future, count) = (group.clone(), group.wait_async(), &count);
+                    let (here, there) = (count.clone(), count.clone());
+                    World::any(&mut rng).spawn(
+                        move || {
+                            blocking.wait();
+                            assert_eq!(here.load(SeqCst), 3);
+                        },
+                        async move {
+                            future.await;
+                            assert_eq!(there.load(SeqCst), 3);
+                        },
+                    )
+                })
+                .collect();
+            for _ in 0..3 {
+                count.fetch_add(1, SeqCst);
+                group.done();
+                yield_now();
+            }
+            waiting.into_iter().for_each(Hand::join);
+        }
+    });
+}
+
+#[test]
+fn a_future_that_is_dropped_does_not_count_as_waiting() {
+    goroutine(|| {
+        let group = WaitGroup::new();
+        group.add(1);
+        {
+            let mut wait = pin!(group.wait_async());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            let text = format!("{group:?}");
+            assert_eq!(text, "WaitGroup { counter: 1, waiters: 1 }");
+        }
+        let text = format!("{group:?}");
+        assert_eq!(text, "WaitGroup { counter: 1, waiters: 0 }");
+        group.done();
     });
 }

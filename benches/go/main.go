@@ -48,6 +48,12 @@ var rows = []row{
 	{"timer_func_stop", 1, timerFuncStop},
 	{"sleepers", 1, sleepers},
 	{"sleepers_cpu", sleeperCount, sleepersCPU},
+	{"mutex_alone", 1, mutexAlone},
+	{"mutex_eight", 1, mutexEight},
+	{"rwlock_read_mostly", 1, rwlockReadMostly},
+	{"semaphore_eight", 1, semaphoreEight},
+	{"waitgroup", 1, waitgroup},
+	{"once", 1, once},
 }
 
 // memoryRow is a program whose peak memory is measured.

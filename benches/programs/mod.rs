@@ -25,6 +25,7 @@ mod channels;
 pub mod command;
 pub mod figures;
 mod goroutines;
+mod locking;
 mod memory;
 mod selecting;
 mod switching;
@@ -301,6 +302,60 @@ pub const ROWS: &[Row] = &[
         turns: 1,
         ceiling: 1.0,
         run: timers::sleepers_cpu,
+    },
+    Row {
+        name: "mutex_alone",
+        operation: "lock + unlock, nobody else",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 50_000_000,
+        ceiling: 1.0,
+        run: locking::mutex_alone,
+    },
+    Row {
+        name: "mutex_eight",
+        operation: "lock + unlock, 8 contending",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 9_000_000,
+        ceiling: 1.0,
+        run: locking::mutex_eight,
+    },
+    Row {
+        name: "rwlock_read_mostly",
+        operation: "RwLock, 8, 1 write in 100",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 9_000_000,
+        ceiling: 1.0,
+        run: locking::rwlock_read_mostly,
+    },
+    Row {
+        name: "semaphore_eight",
+        operation: "acquire + release, 2 for 8",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 2_000_000,
+        ceiling: 1.0,
+        run: locking::semaphore_eight,
+    },
+    Row {
+        name: "waitgroup",
+        operation: "add, spawn, done, wait",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 1_000_000,
+        ceiling: 1.0,
+        run: locking::waitgroup,
+    },
+    Row {
+        name: "once",
+        operation: "Once that is done",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 200_000_000,
+        ceiling: 1.0,
+        run: locking::once,
     },
 ];
 

@@ -6,24 +6,34 @@
 //! starts the runtime.
 
 mod barrier;
+mod broadcast;
 mod condvar;
+mod err_group;
 mod guard;
 mod lazy_lock;
 mod mutex;
 mod once;
 mod once_lock;
+mod pool;
 mod rwlock;
 mod seat;
 mod sema;
 mod semaphore;
+mod single_flight;
 mod waitgroup;
 
 pub use barrier::{Barrier, BarrierWaitResult};
+pub use broadcast::{
+    Broadcast, BroadcastReceiver, BroadcastRecvError, BroadcastRecvFuture,
+    BroadcastRecvTimeoutError, BroadcastTryRecvError,
+};
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use err_group::ErrGroup;
 pub use lazy_lock::LazyLock;
 pub use mutex::{LockFuture, MappedMutexGuard, Mutex, MutexGuard};
 pub use once::Once;
 pub use once_lock::OnceLock;
+pub use pool::{Pool, PoolGuard};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockWriteGuard, ReadFuture, RwLock, RwLockReadGuard,
     RwLockWriteGuard, WriteFuture,
@@ -31,4 +41,5 @@ pub use rwlock::{
 pub use semaphore::{
     AcquireFuture, AcquireTimeoutError, Closed, Permit, Semaphore, TryAcquireError,
 };
+pub use single_flight::SingleFlight;
 pub use waitgroup::{DoneGuard, WaitFuture, WaitGroup};

@@ -227,6 +227,11 @@ impl WaitGroup {
         }
     }
 
+    /// How many things are not done yet.
+    pub(crate) fn count(&self) -> u64 {
+        counter(self.inner.word.load(Ordering::Relaxed))
+    }
+
     /// As `wait`, for a listing that shows another reason.
     pub(crate) fn wait_as(&self, reason: WaitReason, at: &'static Location<'static>) {
         self.inner.wait(Wait::new(reason, at, None));

@@ -214,6 +214,17 @@ impl Semaphore {
         }
     }
 
+    /// As `acquire`, without a limit to `n`: over the size it waits until the close.
+    pub(super) fn acquire_any(&self, n: usize, at: &'static Location<'static>) -> Option<Permit> {
+        let taken = self.wait_for(n, None, at);
+        (taken == Taken::Yes).then(|| Permit::new(self, n))
+    }
+
+    /// As `try_acquire`, without a limit to `n`.
+    pub(super) fn try_acquire_any(&self, n: usize) -> Option<Permit> {
+        (self.inner.take(n) == Taken::Yes).then(|| Permit::new(self, n))
+    }
+
     /// Closes the semaphore; false if it was closed. Never blocks.
     ///
     /// All who wait get [`Closed`], and so does who comes later. Permits that are out stay good.

@@ -39,6 +39,7 @@
 //! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv) and their forms with a time limit,
 //!   [`select!`] without a plain `default`, and iterating a receiver;
 //! - [`lock`](sync::Mutex::lock), waiting on a [`Condvar`](sync::Condvar), and their forms with a limit;
+//! - the same under a [`Context`](context::Context), and its `sleep`, and the end of a [`group`];
 //! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
@@ -68,7 +69,9 @@
 mod sys;
 
 pub mod chan;
+pub mod context;
 mod go;
+mod group;
 pub mod guide;
 #[cfg(feature = "net")]
 pub mod io;
@@ -84,6 +87,7 @@ mod util;
 
 pub use go::entry::run;
 pub use go::{Builder, Goroutine, JoinHandle, block_on, blocking, current, spawn, yield_now};
+pub use group::{Group, group};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
 #[cfg(feature = "macros")]

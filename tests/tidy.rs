@@ -20,6 +20,7 @@ const LADDER: &str = "
     chan  sync  go
     time
     context  net  io  signal  scope  guide
+    group
     lib
 ";
 

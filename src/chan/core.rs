@@ -30,8 +30,7 @@ pub(super) enum Flavor {
     Never,
     /// Has values when they are due, and cannot be closed.
     Timer,
-    /// Has the values that the library sends, and cannot be closed.
-    #[cfg_attr(not(feature = "signal"), allow(dead_code, reason = "nobody feeds one"))]
+    /// Has what the library sends, and only the library closes it.
     Fed,
 }
 

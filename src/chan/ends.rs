@@ -42,8 +42,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     ends(Chan::new(None, Flavor::Ordinary))
 }
 
-/// Makes a channel whose receivers cannot close it, for values of the library.
-#[cfg(feature = "signal")]
+/// Makes a channel for the library to send on: its receivers cannot close it.
 pub(crate) fn fed<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     ends(Chan::new(Some(capacity), Flavor::Fed))
 }

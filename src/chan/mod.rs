@@ -69,7 +69,6 @@ const _: () = assert!(core::Core::HOT <= 64);
 pub(crate) use clock::{abandon, set, settable};
 pub use clock::{after, at, tick};
 pub use dynamic::{Select, SelectedOperation};
-#[cfg(feature = "signal")]
 pub(crate) use ends::fed;
 pub use ends::{Receiver, Sender, bounded, never, unbounded};
 pub use error::{

@@ -34,6 +34,9 @@ mod chan_time;
 mod chan_timeout;
 mod chan_timeout_races;
 mod chan_wakers;
+mod context;
+mod context_blocking;
+mod group;
 mod idle;
 #[cfg(feature = "macros")]
 mod macros;

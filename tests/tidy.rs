@@ -32,6 +32,7 @@ const GATE: &str = "runtime";
 const NEIGHBOURS: &[(&str, &str)] = &[
     ("sync", "go"), // WaitGroup::go spawns, and returns a JoinHandle
     ("io", "net"),  // a Pollable is a descriptor as a socket is
+    ("go", "chan"), // JoinHandle::done is a channel
 ];
 
 /// A name (with `!` a macro), the one file or folder that may use it, and the reason.

@@ -11,6 +11,7 @@
 
 use super::scope::Scope;
 use crate::runtime::{self, Task};
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Instant;
@@ -29,7 +30,8 @@ struct Expiry {
 impl Wake for Expiry {
     fn wake(self: Arc<Expiry>) {
         let token = runtime::enter();
-        runtime::spawn_task(&token, move || self.scope.expire(self.deadline));
+        let at = Location::caller();
+        runtime::spawn_task(&token, at, move || self.scope.expire(self.deadline));
     }
 }
 

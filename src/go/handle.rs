@@ -2,6 +2,8 @@
 
 use super::Goroutine;
 use super::task::Header;
+use super::watch::Watch;
+use crate::chan::Receiver;
 use crate::runtime::{self, Commit, Kind, Place, WaitReason, Waiter};
 use std::fmt;
 use std::future::Future;
@@ -9,6 +11,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Instant;
@@ -19,6 +22,8 @@ use std::time::Instant;
 /// [`join`](JoinHandle::join) gives, on any executor.
 pub struct JoinHandle<T> {
     task: NonNull<Header>,
+    /// Made when the end is first asked for as a channel.
+    watch: OnceLock<Arc<Watch>>,
     result: PhantomData<T>,
 }
 
@@ -36,6 +41,7 @@ impl<T> JoinHandle<T> {
     pub(super) unsafe fn new(task: NonNull<Header>) -> JoinHandle<T> {
         JoinHandle {
             task,
+            watch: OnceLock::new(),
             result: PhantomData,
         }
     }
@@ -79,6 +85,27 @@ impl<T> JoinHandle<T> {
         self.header().is_done()
     }
 
+    /// Gives a channel that is closed when the goroutine has ended, for `select!`.
+    ///
+    /// It never carries a value, and [`close`](Receiver::close) has no effect on it. Any number may
+    /// watch, also after the handle is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sudog::select;
+    ///
+    /// let worker = sudog::spawn(|| 42);
+    /// select! {
+    ///     recv(worker.done()) -> _ => assert_eq!(worker.join().unwrap(), 42),
+    ///     default(Duration::from_secs(60)) => unreachable!("it has nothing to wait for"),
+    /// }
+    /// ```
+    pub fn done(&self) -> &Receiver<()> {
+        let watch = self.watch.get_or_init(|| Watch::new(self.header()));
+        &watch.receiver
+    }
+
     /// Names the goroutine.
     ///
     /// # Examples
@@ -97,6 +124,10 @@ impl<T> JoinHandle<T> {
         if self.header().is_done() {
             return;
         }
+        if let Some(watch) = self.watch.get() {
+            let _ended = watch.receiver.recv();
+            return;
+        }
         // One left by polling is not for the M to drop.
         self.header().unset_waker();
         let mut token = runtime::enter_blocking();
@@ -110,6 +141,10 @@ impl<T> JoinHandle<T> {
 
     /// Waits for the end on a plain thread, but not past `deadline`; true if it has come.
     pub(crate) fn wait_on_thread(&self, deadline: Instant) -> bool {
+        if let Some(watch) = self.watch.get() {
+            let ended = watch.receiver.recv_deadline(deadline);
+            return ended.is_err_and(|error| error.is_disconnected());
+        }
         let waiter = runtime::enter_blocking().waiter();
         let Kind::Thread(parker) = waiter.kind() else {
             panic!("for plain threads only")
@@ -158,7 +193,15 @@ impl<T> Future for JoinHandle<T> {
     /// # Panics
     /// If polled again after it gave its result.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
-        if !self.header().is_done() && self.header().set_waker(cx.waker().clone()) {
+        let is_pending = match self.watch.get() {
+            _ if self.header().is_done() => false,
+            Some(watch) => {
+                watch.set_waker(cx.waker());
+                !self.header().is_done()
+            }
+            None => self.header().set_waker(cx.waker().clone()).is_ok(),
+        };
+        if is_pending {
             return Poll::Pending;
         }
         // SAFETY: the goroutine has ended, and we hold the handle by `&mut`.
@@ -168,7 +211,11 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.header().unset_waker();
+        match self.watch.get() {
+            // Those who watch go on, but who polled has gone.
+            Some(watch) => watch.unset_waker(),
+            None => self.header().unset_waker(),
+        }
         // SAFETY: the handle's own count.
         unsafe { Header::release(self.task) };
     }

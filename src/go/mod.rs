@@ -17,6 +17,7 @@ pub(crate) mod entry;
 mod handle;
 mod panic;
 mod task;
+mod watch;
 
 pub use block_on::block_on;
 pub use builder::Builder;

@@ -263,7 +263,7 @@ impl Header {
 
     /// Makes `waiter` the one to wake at the end; false if that has come.
     pub(super) fn set_waiter(&self, waiter: Waiter) -> bool {
-        self.replace(waiter.into_ptr())
+        self.replace(waiter.into_ptr()).is_ok()
     }
 
     /// Takes the waiter back; false if it was or will be woken.
@@ -274,28 +274,31 @@ impl Header {
             .is_ok()
     }
 
-    /// Makes `waker` the one to call at the end; false if that has come.
-    pub(super) fn set_waker(&self, waker: Waker) -> bool {
+    /// Makes `waker` the one to call at the end, and gives the one it was before, if any.
+    ///
+    /// # Errors
+    /// [`Ended`] if the end has come.
+    pub(super) fn set_waker(&self, waker: Waker) -> Result<Option<Waker>, Ended> {
         let boxed = Box::into_raw(Box::new(WakerBox(waker))).cast::<u8>();
         let tagged = boxed.map_addr(|address| address | WAKER);
-        let is_set = self.replace(tagged);
-        if !is_set {
+        let set = self.replace(tagged);
+        if set.is_err() {
             // SAFETY: nobody else has seen the box.
             drop(unsafe { take_waker(tagged) });
         }
-        is_set
+        set
     }
 
     /// Forgets a waker that was set.
     pub(super) fn unset_waker(&self) {
         // Relaxed: only this handle sets one.
         if self.end.load(Ordering::Relaxed) != NOBODY {
-            self.replace(NOBODY);
+            drop(self.replace(NOBODY));
         }
     }
 
-    /// Puts `new` in place of nobody or of an earlier waker of the same handle.
-    fn replace(&self, new: *mut u8) -> bool {
+    /// Puts `new` in place of nobody or of an earlier waker of the same handle, which it gives.
+    fn replace(&self, new: *mut u8) -> Result<Option<Waker>, Ended> {
         // Acquire, here and below: DONE gives the right to the result.
         let old = self.end.load(Ordering::Acquire);
         // Release: the waiter sees its own preparations through the goroutine's swap.
@@ -304,13 +307,17 @@ impl Header {
                 .end
                 .compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire)
                 .is_err();
-        if !done && old != NOBODY {
-            // SAFETY: we have swapped it out; only wakers stay behind in a handle.
-            drop(unsafe { take_waker(old) });
+        if done {
+            return Err(Ended);
         }
-        !done
+        // SAFETY: we have swapped it out; only wakers stay behind in a handle.
+        Ok((old != NOBODY).then(|| unsafe { take_waker(old) }))
     }
 }
+
+/// The end of the goroutine has come.
+#[derive(Debug)]
+pub(super) struct Ended;
 
 /// Aligned so that the tag bits of its address are free.
 #[repr(align(8))]

@@ -36,6 +36,7 @@ mod chan_timeout_races;
 mod chan_wakers;
 mod context;
 mod context_blocking;
+mod done;
 mod group;
 mod idle;
 #[cfg(feature = "macros")]

@@ -29,9 +29,6 @@ pub(crate) struct Idle {
     pub(crate) ps: Vec<&'static P>,
     /// The number of the M on the list that sleeps in the poller, or is about to; 0 if none does.
     poller: u32,
-    /// Whether an M is in the poller or bound for it, on the list or taken off since: until it has left no
-    /// other may go there, for it would take the interrupt that is meant for the first.
-    is_poller_used: bool,
     /// Ms that sleep because of a goroutine locked to them.
     pub(crate) locked_ms: usize,
     /// Whether sysmon sleeps until a P is taken off the list.
@@ -44,7 +41,6 @@ impl Idle {
             ms: Vec::new(),
             ps: Vec::new(),
             poller: 0,
-            is_poller_used: false,
             locked_ms: 0,
             sysmon_asleep: false,
         }
@@ -69,8 +65,7 @@ impl Idle {
     /// may find there.
     fn list(&mut self, m: &'static M) {
         self.ms.push(m);
-        if !self.is_polled() && !self.is_poller_used && !self.ps.is_empty() {
-            self.is_poller_used = true;
+        if !self.is_polled() && !self.ps.is_empty() {
             self.poller = m.id;
             m.is_poller.set(true);
         }
@@ -84,18 +79,11 @@ impl Idle {
         };
         self.ms.remove(position);
         self.forget_poller(m);
-        self.leave_poller(m);
+        m.is_poller.set(false);
         true
     }
 
-    /// Notes that `m`, which calls, is not in the poller any more, if it was.
-    fn leave_poller(&mut self, m: &M) {
-        if m.is_poller.replace(false) {
-            self.is_poller_used = false;
-        }
-    }
-
-    /// Forgets the poller if it is `m`; true if it is.
+    /// Lets another be the poller if `m` is; true if it is.
     fn forget_poller(&mut self, m: &M) -> bool {
         let is_poller = self.poller == m.id;
         if is_poller {
@@ -412,7 +400,7 @@ pub(crate) enum Left {
 /// Takes the poller off the idle list, for it has found something.
 pub(crate) fn leave(m: &'static M) -> Left {
     let mut idle = sched().idle.lock();
-    idle.leave_poller(m);
+    m.is_poller.set(false);
     if !idle.unlist(m) {
         return Left::Handed;
     }

@@ -133,8 +133,10 @@ fn raise_limit() -> usize {
 #[test]
 fn ten_thousand_connections_wait_at_once() {
     alone_here(|| {
-        let allowed = (raise_limit().saturating_sub(200) / 2).min(10_000);
-        if allowed < 10_000 {
+        // Every park of theirs goes to another thread in the chaos build, which takes its time.
+        let wanted = if cfg!(sudog_chaos) { 1_000 } else { 10_000 };
+        let allowed = (raise_limit().saturating_sub(200) / 2).min(wanted);
+        if allowed < wanted {
             println!("only {allowed} connections: the limit of descriptors is too low");
         }
         crate::support::goroutine(move || {

@@ -42,7 +42,7 @@ impl Ran {
     }
 
     /// Blocks the thread, as a call does that knows nothing of goroutines.
-    fn wait_for(&self, count: usize) {
+    pub(crate) fn wait_for(&self, count: usize) {
         let mut ran = self.count.lock().unwrap();
         while *ran < count {
             ran = self.changed.wait(ran).unwrap();
@@ -59,7 +59,7 @@ fn run_next(m: &'static M) {
 }
 
 /// What an M does behind a goroutine that parked, until the model ends.
-fn live(m: &'static M, ran: &'static Ran) {
+pub(crate) fn live(m: &'static M, ran: &'static Ran) {
     loop {
         run_next(m);
         ran.one_more();
@@ -73,7 +73,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    fn spawn(m: &'static M, life: impl FnOnce() + 'static) -> Life {
+    pub(crate) fn spawn(m: &'static M, life: impl FnOnce() + 'static) -> Life {
         let thread = thread::spawn(move || {
             set_current(m);
             until_the_end(life);

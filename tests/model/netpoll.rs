@@ -4,11 +4,11 @@
 //! the real `poll` and `idle` on a double of the system's poller. What is missed shows as a deadlock.
 
 use crate::check;
-use crate::idle::{Life, Ran, finish, make_runnable, spawn_m};
+use crate::idle::{Life, Ran, finish, live, make_runnable, spawn_m};
 use crate::runtime::g::{G, Place, WaitReason};
 use crate::runtime::netpoll::{Direction, PollDesc};
 use crate::runtime::nouns::{as_goroutine, keep};
-use crate::runtime::sched::{descriptor, start, timing};
+use crate::runtime::sched::{descriptor, idle, poll, start, timing};
 use crate::sys::atomic::set_without_fences_of;
 use crate::sys::poller::kernel;
 use loom::sync::Mutex;
@@ -258,6 +258,28 @@ fn the_poller_is_taken_last() {
         let g = G::with_id(1);
         make_runnable(g);
         finish(ms, ran, &[g]);
+    });
+}
+
+/// Two Ms on the idle list, of whom the first is the poller, are needed one after the other, while the
+/// first is still on its way out.
+#[test]
+fn the_next_poller_gets_an_interrupt_of_its_own() {
+    check(Some(1), || {
+        let (sched, ran) = (start(2, 2), Ran::new());
+        Socket::new();
+        idle::release_p(sched.ms[0]);
+        let poller = Life::spawn(sched.ms[0], move || {
+            poll::sleep(sched.ms[0]);
+            live(sched.ms[0], ran);
+        });
+        let g = G::with_id(1);
+        let other = spawn_m(sched.ms[1], ran);
+        make_runnable(g);
+        ran.wait_for(1);
+        let second = G::with_id(2);
+        make_runnable(second);
+        finish(vec![poller, other], ran, &[g, second]);
     });
 }
 

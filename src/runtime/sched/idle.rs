@@ -27,7 +27,7 @@ pub(crate) struct Idle {
     /// Last in, first out: the last to idle is the warmest.
     pub(crate) ms: Vec<&'static M>,
     pub(crate) ps: Vec<&'static P>,
-    /// The number of the M on the list that sleeps in the poller, or is about to; 0 if none does.
+    /// The number of the M that sleeps in the poller, is about to, or is on its way out; 0 if none is.
     poller: u32,
     /// Ms that sleep because of a goroutine locked to them.
     pub(crate) locked_ms: usize,
@@ -78,18 +78,17 @@ impl Idle {
             return false;
         };
         self.ms.remove(position);
-        self.forget_poller(m);
-        m.is_poller.set(false);
+        self.end_polling(m);
         true
     }
 
-    /// Lets another be the poller if `m` is; true if it is.
-    fn forget_poller(&mut self, m: &M) -> bool {
-        let is_poller = self.poller == m.id;
-        if is_poller {
+    /// Lets another be the poller if `m` was, which says so itself: were it somebody else who takes it
+    /// off the list, it could take away the interrupt of the next.
+    fn end_polling(&mut self, m: &'static M) {
+        if m.is_poller.replace(false) {
+            debug_assert_eq!(self.poller, m.id);
             self.poller = 0;
         }
-        is_poller
     }
 
     /// Takes off the M that was listed last, but the poller only if there is no other.
@@ -228,7 +227,7 @@ pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
 
 fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
     let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
-    let is_poller = idle.forget_poller(m);
+    let is_poller = idle.poller == m.id;
     drop(idle);
     m.handed.set(Some(handed));
     m.note.wake();
@@ -400,7 +399,7 @@ pub(crate) enum Left {
 /// Takes the poller off the idle list, for it has found something.
 pub(crate) fn leave(m: &'static M) -> Left {
     let mut idle = sched().idle.lock();
-    m.is_poller.set(false);
+    idle.end_polling(m);
     if !idle.unlist(m) {
         return Left::Handed;
     }
@@ -410,9 +409,14 @@ pub(crate) fn leave(m: &'static M) -> Left {
     Left::ByItself
 }
 
-/// Whether `m` is still the poller; if not, somebody is handing it a P.
-pub(crate) fn is_poller(m: &M) -> bool {
-    sched().idle.lock().poller == m.id
+/// Whether `m` is still on the idle list; if not, somebody is handing it a P.
+pub(crate) fn is_listed(m: &M) -> bool {
+    sched()
+        .idle
+        .lock()
+        .ms
+        .iter()
+        .any(|other| std::ptr::eq(*other, m))
 }
 
 /// Does something to each idle P on behalf of its owner: while the lock is held nobody can get it.

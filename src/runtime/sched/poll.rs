@@ -13,6 +13,8 @@
 //!
 //! 1. The poller is an idle M like any other, on the list, and `Idle::poller` names it; that word
 //!    changes under the idle lock. Who takes the poller off the list interrupts it after handing it a P.
+//!    It stays the poller until it is out of the wait: of two in there the one could take the interrupt
+//!    that was meant for the other, who would sleep on with a P in its hands.
 //! 2. An M that has events takes itself off the list before it ends a wait: a listed M holds nobody's
 //!    goroutine in its hands, or else a deadlock might be reported while there is none.
 //! 3. `until` says until when the poller sleeps. Timers are armed by others meanwhile:
@@ -194,7 +196,7 @@ fn sleep_in_poller(m: &'static M) {
     loop {
         wait(&mut events);
         // An interrupt: for a timer, or because somebody needs this M.
-        if !events.is_empty() || sched.timers.is_due() || !idle::is_poller(m) {
+        if !events.is_empty() || sched.timers.is_due() || !idle::is_listed(m) {
             break;
         }
     }

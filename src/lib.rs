@@ -38,7 +38,9 @@
 //!
 //! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv) and their forms with a time limit,
 //!   [`select!`] without a plain `default`, and iterating a receiver;
-//! - [`lock`](sync::Mutex::lock), waiting on a [`Condvar`](sync::Condvar), and their forms with a limit;
+//! - [`lock`](sync::Mutex::lock), [`read`](sync::RwLock::read), [`write`](sync::RwLock::write),
+//!   [`acquire`](sync::Semaphore::acquire), waiting on a [`Condvar`](sync::Condvar) or a
+//!   [`Barrier`](sync::Barrier), receiving from a [`Broadcast`](sync::Broadcast), and their forms with a limit;
 //! - the same under a [`Context`](context::Context), and its `sleep`, and the end of a [`group`];
 //! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],

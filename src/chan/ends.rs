@@ -42,6 +42,19 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     ends(Chan::new(None, Flavor::Ordinary))
 }
 
+/// Makes a receiver that the library closes with [`end`], and nothing else does.
+pub(crate) fn signal() -> Receiver<()> {
+    // Counted as having a sender, so that it is never closed by a drop.
+    Receiver {
+        chan: Arc::new(Chan::new(Some(0), Flavor::Fed)),
+    }
+}
+
+/// Closes a [`signal`], unless it is closed.
+pub(crate) fn end(signal: &Receiver<()>) {
+    signal.chan.core.close();
+}
+
 /// Makes a channel for the library to send on: its receivers cannot close it.
 pub(crate) fn fed<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     ends(Chan::new(Some(capacity), Flavor::Fed))

@@ -69,8 +69,8 @@ const _: () = assert!(core::Core::HOT <= 64);
 pub(crate) use clock::{abandon, set, settable};
 pub use clock::{after, at, tick};
 pub use dynamic::{Select, SelectedOperation};
-pub(crate) use ends::fed;
 pub use ends::{Receiver, Sender, bounded, never, unbounded};
+pub(crate) use ends::{end, fed, signal};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,

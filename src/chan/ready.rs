@@ -46,20 +46,27 @@ pub(super) fn wait(
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return None;
         }
-        let due = select.operations.iter().filter_map(Operation::due).min();
-        wait_once(select, deadline.into_iter().chain(due).min(), place);
+        wait_once(select, deadline, place);
     }
 }
 
-/// Watches all channels until one of them tells.
+fn first_due(select: &Select<'_>) -> Option<Instant> {
+    select.operations.iter().filter_map(Operation::due).min()
+}
+
+/// Watches all channels until one of them tells, or a value is due.
 fn wait_once(select: &Select<'_>, deadline: Option<Instant>, place: Place) {
+    let due = first_due(select);
+    let deadline = deadline.into_iter().chain(due).min();
     let mut token = runtime::enter_blocking();
     let waiter = token.early_waiter(deadline.is_none());
     let ticket = waiter.claim().open();
     let contested = || Sudog::contested(waiter, std::ptr::null_mut(), ticket, 0);
     let mut watch = Watch::new(select, contested);
+    // A clock that was set before we watched has told nobody; one that is set now tells us.
+    let is_over = watch.begin() || first_due(select) != due;
     // If we end it ourselves nobody else will.
-    if !watch.begin() || !waiter.claim().take(ticket, SELF) {
+    if !is_over || !waiter.claim().take(ticket, SELF) {
         park(&mut token, waiter, ticket, deadline, place);
     }
     watch.end();

@@ -22,13 +22,8 @@ impl Context {
 
     /// How it has ended, for one who has seen `done` closed.
     fn ending(&self) -> ContextError {
-        // Between the close and `err` there is a moment, in which there is nothing to wait for.
-        loop {
-            match self.err() {
-                Some(error) => return error,
-                None => thread::yield_now(),
-            }
-        }
+        self.err()
+            .expect("the closed `done` says that it has ended")
     }
 
     /// Runs a future to its end, or to that of the context.

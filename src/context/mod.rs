@@ -21,12 +21,11 @@ pub use error::{ContextError, CtxSendError, Error};
 pub use func::{CancelCauseFunc, CancelFunc, StopFunc};
 
 use crate::chan::{Receiver, never};
-use crate::sync::OnceLock;
 use scope::Scope;
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use value::Values;
 

@@ -5,7 +5,8 @@
 //!   1. lock; notes the ending, if it is
 //!      the first; takes the children
 //!   2. closes `done`
-//!   3. says so in `ended`            ----->  `err`: `done` is closed by then
+//!   3. says so in `ended`            ----->  `err`: `done` is closed by then; and where it
+//!                                            is and this not yet, 1 is asked
 //!   4. the same with the children,
 //!      the children's, and so on
 //!   5. leaves its parent
@@ -23,13 +24,12 @@
 use super::func::Call;
 use super::timer::Timer;
 use super::{Cause, ContextError};
-use crate::chan::{Receiver, Sender, fed};
+use crate::chan::{self, Receiver};
 use crate::runtime;
-use crate::sync::OnceLock;
 use crate::sys::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::sys::lock::Lock;
 use std::mem;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 pub(super) struct Scope {
@@ -52,8 +52,8 @@ const DEADLINE_EXCEEDED: u8 = 2;
 struct State {
     ending: Option<Ending>,
     children: Children,
-    /// Closes `done` when it is dropped.
-    closer: Option<Sender<()>>,
+    /// `Scope::done`, from before others can have it.
+    done: Option<Receiver<()>>,
     timer: Option<Timer>,
 }
 
@@ -165,18 +165,23 @@ impl Scope {
         scopes: &mut Vec<Arc<Scope>>,
         calls: &mut Vec<Arc<Call>>,
     ) -> bool {
-        let (children, closer, timer) = {
+        let (is_first, error, done, children, timer) = {
             let _token = runtime::enter();
             let mut state = self.state.lock();
-            if state.ending.is_some() {
-                return false;
-            }
-            state.ending = Some(ending.clone());
+            let is_first = state.ending.is_none();
+            let error = state.ending.get_or_insert_with(|| ending.clone()).error;
             let children = mem::take(&mut state.children);
-            (children, state.closer.take(), state.timer.take())
+            (
+                is_first,
+                error,
+                state.done.clone(),
+                children,
+                state.timer.take(),
+            )
         };
-        drop(closer);
-        let how = match ending.error {
+        // Also by one who was not the first: it has ended when `end` returns.
+        done.iter().for_each(chan::end);
+        let how = match error {
             ContextError::Canceled => CANCELED,
             ContextError::DeadlineExceeded => DEADLINE_EXCEEDED,
         };
@@ -189,7 +194,7 @@ impl Scope {
                 Child::Call(call) => calls.push(call),
             }
         }
-        true
+        is_first
     }
 
     /// A child that has ended leaves.
@@ -235,23 +240,28 @@ impl Scope {
 
     pub(super) fn done(&self) -> &Receiver<()> {
         self.done.get_or_init(|| {
-            let (sender, receiver) = fed(0);
-            let mut closer = Some(sender);
-            {
+            let done = chan::signal();
+            let has_ended = {
                 let _token = runtime::enter();
                 let mut state = self.state.lock();
-                if state.ending.is_none() {
-                    state.closer = closer.take();
-                }
+                state.done = Some(done.clone());
+                state.ending.is_some()
+            };
+            if has_ended {
+                chan::end(&done);
             }
-            drop(closer);
-            receiver
+            done
         })
     }
 
     pub(super) fn err(&self) -> Option<ContextError> {
         // Acquire: pairs with the Release in `end_alone`.
         match self.ended.load(Ordering::Acquire) {
+            GOING if self.done.get().is_some_and(Receiver::is_closed) => {
+                // In between: it is about to be stored.
+                let _token = runtime::enter();
+                Some(self.state.lock().ending.as_ref()?.error)
+            }
             GOING => None,
             CANCELED => Some(ContextError::Canceled),
             _ => Some(ContextError::DeadlineExceeded),
@@ -283,16 +293,5 @@ impl Ending {
             error: ContextError::DeadlineExceeded,
             cause: None,
         }
-    }
-}
-
-impl Drop for Scope {
-    fn drop(&mut self) {
-        let closer = {
-            let _token = runtime::enter();
-            self.state.lock().closer.take()
-        };
-        // Nobody can end it any more, so those who still watch must not take this for its end.
-        mem::forget(closer);
     }
 }

@@ -78,7 +78,7 @@ impl Barrier {
             unsafe { woken.take_all(&mut state.queue, Outcome::Done) };
             false
         };
-        let waited = wait.wait(&self.state, |state| &mut state.queue, join, |_, _| {});
+        let waited = wait.wait(&self.state, |state| &mut state.queue, join, |_, _, _| {});
         woken.ready(runtime::enter());
         BarrierWaitResult(waited == Waited::Not)
     }

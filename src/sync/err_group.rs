@@ -179,6 +179,7 @@ impl<E: Send + 'static> ErrGroup<E> {
         inner.cancel();
         let (error, panic) = {
             let mut end = inner.end.lock();
+            end.has_failed = false;
             (end.error.take(), end.panic.take())
         };
         if let Some(payload) = panic {

@@ -123,7 +123,7 @@ impl Once {
                 }
                 state => state != DONE,
             };
-            let waited = wait.wait(&self.queue, |queue| queue, join, |_, _| {});
+            let waited = wait.wait(&self.queue, |queue| queue, join, |_, _, _| {});
             if waited == Waited::Not {
                 return begins;
             }

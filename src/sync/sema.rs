@@ -70,7 +70,7 @@ impl Wait {
     }
 
     /// Waits in the queue that `queue` names, if `join` says under the lock that it must; `leave` undoes
-    /// what `join` did when the deadline came first.
+    /// what `join` did when the deadline came first, and is told whether the waiter still stood in the queue.
     ///
     /// Blocks the goroutine or the thread.
     pub(super) fn wait<S>(
@@ -78,7 +78,7 @@ impl Wait {
         lock: &Lock<S>,
         queue: fn(&mut S) -> &mut WaitQ,
         join: impl FnOnce(&mut S) -> bool,
-        leave: impl FnOnce(Guard<'_, S>, Token),
+        leave: impl FnOnce(Guard<'_, S>, Token, bool),
     ) -> Waited {
         let mut token = runtime::enter_blocking();
         let waiter = token.waiter();
@@ -87,7 +87,7 @@ impl Wait {
             return Waited::Not;
         }
         if self.is_late() {
-            leave(state, token);
+            leave(state, token, true);
             return Waited::Late;
         }
         let ticket = self.limit.map(|_| waiter.claim().open());
@@ -100,10 +100,10 @@ impl Wait {
         }
         let mut state = lock.lock();
         // SAFETY: under the lock; our own sudog, in this queue if in any.
-        unsafe { queue(&mut state).remove(NonNull::from(&mut sudog)) };
+        let stood_there = unsafe { queue(&mut state).remove(NonNull::from(&mut sudog)) };
         // Invariant 2.
         if sudog.outcome == Outcome::Closed {
-            leave(state, token);
+            leave(state, token, stood_there);
             return Waited::Late;
         }
         Waited::Ended(sudog.outcome)

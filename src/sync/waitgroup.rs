@@ -247,7 +247,13 @@ impl Inner {
 
     fn wait(&self, wait: Wait) -> bool {
         let join = |_: &mut WaitQ| self.count_waiter();
-        let leave = |_: Guard<'_, WaitQ>, _: Token| self.discount_waiter();
+        // Who is not in the queue any more was counted out with all the others (invariant 2).
+        let leave = |queue: Guard<'_, WaitQ>, _: Token, stood_there: bool| {
+            if stood_there {
+                self.discount_waiter();
+            }
+            drop(queue);
+        };
         self.is_zero() || wait.wait(&self.queue, |queue| queue, join, leave) != Waited::Late
     }
 

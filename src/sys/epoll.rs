@@ -133,7 +133,10 @@ impl Poller {
     /// May return without any, also for no reason.
     pub(crate) fn wait(&self, events: &mut Events, limit: Option<Duration>) {
         events.len = match self.wait_precisely(events, limit) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => self.wait_ms(events, limit),
+            // EPERM: from a sandbox that does not know the call.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                self.wait_ms(events, limit)
+            }
             result => result,
         }
         .unwrap_or_else(|error| match error.kind() {

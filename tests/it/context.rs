@@ -474,3 +474,31 @@ fn contexts_without_deadlines_start_no_runtime() {
         });
     });
 }
+
+#[test]
+fn whoever_sees_done_closed_or_has_cancelled_sees_the_error() {
+    goroutine(|| {
+        for round in 0..rounds(2_000) {
+            let (ctx, cancel) = Context::background().with_cancel();
+            let watchers = [0; 4].map(|_| {
+                let ctx = ctx.clone();
+                spawn(move || {
+                    assert!(ctx.done().recv().is_err());
+                    assert_eq!(ctx.err(), Some(ContextError::Canceled), "in round {round}");
+                })
+            });
+            let cancellers = [0; 2].map(|_| {
+                let (ctx, cancel) = (ctx.clone(), cancel.clone());
+                spawn(move || {
+                    cancel.cancel();
+                    assert_eq!(ctx.err(), Some(ContextError::Canceled), "in round {round}");
+                    assert!(is_done(&ctx));
+                })
+            });
+            watchers
+                .into_iter()
+                .chain(cancellers)
+                .for_each(|h| h.join().unwrap());
+        }
+    });
+}

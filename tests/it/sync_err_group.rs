@@ -138,3 +138,15 @@ fn a_panic_is_resumed_at_wait_when_all_have_ended() {
         assert_eq!(format!("{group:?}"), "ErrGroup { active: 0, .. }");
     });
 }
+
+#[test]
+fn a_group_that_was_waited_for_can_fail_again() {
+    goroutine(|| {
+        let group = ErrGroup::new();
+        for error in [1, 2] {
+            group.go(move || Err(error));
+            assert_eq!(group.wait(), Err(error));
+            assert_eq!(group.wait(), Ok(()));
+        }
+    });
+}

@@ -1,6 +1,7 @@
 //! `Timer`: stop, reset, and no stale value.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sudog::chan::{Receiver, Select};
@@ -8,7 +9,7 @@ use sudog::time::{Timer, after, sleep};
 use sudog::{chan, select, spawn};
 
 use crate::support::{
-    goroutine, quiet_panic, rounds, settle, stress, stress_threads, thread, wait_until,
+    LIMIT, goroutine, quiet_panic, rounds, settle, stress, stress_threads, thread, wait_until,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -381,5 +382,24 @@ fn timers_can_be_shared() {
         hands.into_iter().for_each(|hand| hand.join().unwrap());
         assert!(!timer.stop());
         assert!(is_empty(timer.receiver()));
+    });
+}
+
+#[test]
+fn who_waits_until_one_is_ready_learns_of_a_timer_that_is_set_meanwhile() {
+    goroutine(|| {
+        for round in 0..rounds(200) {
+            let timer = Arc::new(Timer::new(LIMIT * 10));
+            timer.stop();
+            let setter = Arc::clone(&timer);
+            let handle = spawn(move || {
+                (0..round % 50).for_each(|_| std::hint::spin_loop());
+                setter.reset(Duration::from_micros(20));
+            });
+            let mut select = Select::new();
+            let index = select.recv(timer.receiver());
+            assert_eq!(select.ready_timeout(LIMIT), Ok(index), "in round {round}");
+            handle.join().unwrap();
+        }
     });
 }

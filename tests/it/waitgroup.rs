@@ -361,3 +361,32 @@ fn a_future_that_is_dropped_does_not_count_as_waiting() {
         group.done();
     });
 }
+
+#[test]
+fn a_limit_that_comes_with_the_last_done_leaves_the_group_as_new() {
+    goroutine(|| {
+        for round in 0..rounds(300) {
+            let wg = WaitGroup::new();
+            wg.add(1);
+            let waiters: Vec<_> = (0..8)
+                .map(|_| {
+                    let wg = wg.clone();
+                    spawn(move || wg.wait_timeout(Duration::from_micros(200)))
+                })
+                .collect();
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_micros(180 + round as u64 % 60) {
+                yield_now();
+            }
+            wg.done();
+            for waiter in waiters {
+                waiter.join().unwrap();
+            }
+            assert_eq!(
+                format!("{wg:?}"),
+                "WaitGroup { counter: 0, waiters: 0 }",
+                "in round {round}"
+            );
+        }
+    });
+}

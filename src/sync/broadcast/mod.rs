@@ -280,7 +280,9 @@ impl<T: Clone> BroadcastReceiver<T> {
             }
             let join = |state: &mut State<T>| !state.is_over(self.next);
             let shared = &self.shared;
-            if wait.wait(&shared.state, |state| &mut state.queue, join, |_, _| {}) == Waited::Late {
+            if wait.wait(&shared.state, |state| &mut state.queue, join, |_, _, _| {})
+                == Waited::Late
+            {
                 return Err(BroadcastRecvTimeoutError::Timeout);
             }
         }

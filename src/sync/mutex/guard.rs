@@ -17,8 +17,9 @@ pub struct MutexGuard<'a, T: ?Sized> {
     borrows: PhantomData<&'a mut T>,
 }
 
-// SAFETY: sharing the guard shares the value.
-unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+// SAFETY: sharing the guard shares the value, and gives out the mutex, by which the value can go to
+// another thread.
+unsafe impl<T: ?Sized + Send + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// # Safety

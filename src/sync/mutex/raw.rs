@@ -150,7 +150,7 @@ impl RawMutex {
         let mut attempt = Attempt::new();
         loop {
             let join = |_: &mut WaitQ| !self.take_or_join(&attempt);
-            let leave = |queue: Guard<'_, WaitQ>, _| self.left(&queue);
+            let leave = |queue: Guard<'_, WaitQ>, _, _| self.left(&queue);
             match wait.wait(&self.queue, |queue| queue, join, leave) {
                 Waited::Not => return true,
                 Waited::Late => return false,

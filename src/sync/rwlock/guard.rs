@@ -25,10 +25,11 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
     borrows: PhantomData<&'a mut T>,
 }
 
-// SAFETY: sharing the guard shares the value.
-unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
+// SAFETY: sharing the guard shares the value, and gives out the lock, by which the value can go to
+// another thread.
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLockReadGuard<'_, T> {}
 // SAFETY: as above.
-unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     /// # Safety

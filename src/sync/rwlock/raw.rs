@@ -114,7 +114,7 @@ impl RawRwLock {
     #[inline(never)]
     fn read_queued(&self, wait: Wait) -> bool {
         let join = |_: &mut Queues| !self.come_or_join();
-        let leave = |queues: Guard<'_, Queues>, _: Token| self.reader_left(&queues);
+        let leave = |queues: Guard<'_, Queues>, _: Token, _: bool| self.reader_left(&queues);
         let waited = wait.wait(&self.queues, |queues| &mut queues.readers, join, leave);
         waited != Waited::Late
     }
@@ -230,7 +230,7 @@ impl RawRwLock {
     #[inline(never)]
     fn drain(&self, wait: Wait) -> bool {
         let join = |_: &mut Queues| self.must_drain();
-        let leave = |queues: Guard<'_, Queues>, token: Token| self.open(queues, token, 0);
+        let leave = |queues: Guard<'_, Queues>, token: Token, _: bool| self.open(queues, token, 0);
         let waited = wait.wait(&self.queues, |queues| &mut queues.writer, join, leave);
         waited != Waited::Late
     }

@@ -335,7 +335,7 @@ impl Inner {
             taken = self.take_or_join(n, queue);
             taken == Taken::No
         };
-        let leave = |queue: Guard<'_, WaitQ>, token: Token| self.give(0, queue, token);
+        let leave = |queue: Guard<'_, WaitQ>, token: Token, _: bool| self.give(0, queue, token);
         match wait.wait(&self.queue, |queue| queue, join, leave) {
             Waited::Not => taken,
             Waited::Late => Taken::No,

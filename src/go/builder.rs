@@ -22,6 +22,7 @@ use std::panic::Location;
 pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
+    is_pinned: bool,
 }
 
 impl Builder {
@@ -41,6 +42,15 @@ impl Builder {
     /// Part of it, 16 KiB on x86-64, is the guard.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Locks the goroutine to an OS thread of its own, from its first run to its end.
+    ///
+    /// As if it began with [`lock_os_thread`](crate::runtime::lock_os_thread) and never dropped the guard:
+    /// the thread ends with it. For code that keeps to its thread: thread-locals, guards, C libraries.
+    pub fn pinned(mut self) -> Builder {
+        self.is_pinned = true;
         self
     }
 
@@ -77,6 +87,7 @@ impl Builder {
         Ok(Start {
             name,
             stack_class,
+            is_pinned: self.is_pinned,
             ..Start::here(at)
         })
     }

@@ -33,6 +33,8 @@ pub(crate) struct Start {
     /// The size class of its stack; the default one if none.
     pub(crate) stack_class: Option<u8>,
     pub(crate) is_main: bool,
+    /// Whether it has a thread of its own.
+    pub(crate) is_pinned: bool,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -42,6 +44,7 @@ impl Start {
             name: None,
             stack_class: None,
             is_main: false,
+            is_pinned: false,
             at,
         }
     }
@@ -68,7 +71,11 @@ impl Start {
         };
         let task = Task::allocate(&token, f, goroutine);
         let entry = Entry {
-            run: Task::<F, T>::run,
+            run: if self.is_pinned {
+                Task::<F, T>::run_pinned
+            } else {
+                Task::<F, T>::run
+            },
             data: task.as_ptr().cast(),
         };
         let identity = Identity {
@@ -152,6 +159,13 @@ where
         } else {
             NonNull::from(Box::leak(Box::new(task))).cast()
         }
+    }
+
+    /// As `run`, of a goroutine that keeps its thread to the end.
+    unsafe fn run_pinned(data: *mut ()) {
+        runtime::lock_thread();
+        // SAFETY: our caller's promise.
+        unsafe { Self::run(data) };
     }
 
     /// The goroutine's life, from its first instruction to its last but the switch.

@@ -61,6 +61,7 @@ impl std::error::Error for AlreadyStarted {}
 /// | `SUDOG_PANIC`: `isolate` or `exit` | [`on_panic`](Config::on_panic) | `isolate` |
 /// | | [`max_threads`](Config::max_threads) | 10,000 |
 /// | `SUDOG_DEBUG`: `guard=mprotect` or `guard=install` | | the best guard pages the kernel has |
+/// | `SUDOG_DEBUG`: `barrier=fence` | | `membarrier`, where the kernel has it |
 ///
 /// # Examples
 /// ```
@@ -148,6 +149,7 @@ impl Config {
             on_panic: self.on_panic.unwrap_or(default.on_panic),
             max_threads: self.max_threads.unwrap_or(default.max_threads),
             mprotect_guards: default.mprotect_guards,
+            has_membarrier: default.has_membarrier,
         }
     }
 
@@ -203,6 +205,7 @@ pub(crate) struct Settings {
     pub(crate) on_panic: OnPanic,
     pub(crate) max_threads: usize,
     pub(crate) mprotect_guards: bool,
+    pub(crate) has_membarrier: bool,
 }
 
 impl Default for Settings {
@@ -213,6 +216,7 @@ impl Default for Settings {
             on_panic: OnPanic::Isolate,
             max_threads: 10_000,
             mprotect_guards: false,
+            has_membarrier: true,
         }
     }
 }
@@ -262,8 +266,12 @@ impl Settings {
         });
         read(
             "SUDOG_DEBUG",
-            "guard=mprotect or guard=install",
+            "guard=mprotect, guard=install or barrier=fence",
             &mut |value| {
+                if value == "barrier=fence" {
+                    self.has_membarrier = false;
+                    return true;
+                }
                 let forced = match value {
                     "guard=mprotect" => Some(true),
                     "guard=install" => Some(false),

@@ -124,7 +124,8 @@ pub(crate) struct G {
     pub(crate) stack_class: Cell<u8>,
     /// Whether it has yet to run for the first time.
     pub(crate) is_new: Cell<bool>,
-    /// The number of the M that must run it, or 0: no other thread will do (a park while unwinding).
+    /// The number of the M that must run it, or 0: no other thread will do (`lock_os_thread`, or a park
+    /// while unwinding).
     pub(crate) locked_m: Cell<u32>,
     /// The number of the M that ran it last.
     pub(crate) last_m: Cell<u32>,
@@ -142,7 +143,9 @@ pub(crate) struct G {
     spawned_at: AtomicPtr<Location<'static>>,
     pub(crate) latch: Latch,
     /// Levels of `blocking` it is in.
-    pub(crate) blocking_depth: Cell<u32>,
+    pub(crate) blocking_depth: Cell<u16>,
+    /// How often it is locked to its M, but for the lock of a park.
+    pub(crate) thread_locks: Cell<u16>,
 }
 
 const _: () = assert!(size_of::<G>() <= 128, "a G outgrew its two cache lines");
@@ -218,6 +221,7 @@ impl G {
             spawned_at: AtomicPtr::new(ptr::null_mut()),
             latch: Latch::new(),
             blocking_depth: Cell::new(0),
+            thread_locks: Cell::new(0),
         }
     }
 

@@ -8,30 +8,35 @@
 //!
 //! 1. Cells are touched by the M's own thread, on either stack; a waker that hands the M something
 //!    writes `handed` after taking it off the idle list, before it wakes the note, on which the M waits
-//!    before it reads.
-//! 2. Ms are never freed: a P's word and a goroutine name them by number.
+//!    before it reads. Likewise `is_ending`, where somebody else ends it.
+//! 2. Records are never freed: a P's word and a goroutine name an M by number. One whose thread has
+//!    ended is *vacant* and serves the next thread; by then no P and no goroutine names it any more.
 
-use super::g::GRef;
+use super::g::{G, GRef};
 use super::p::P;
 use super::parker::Parker;
 use super::pword::Word;
-use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use crate::sys::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
+};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 #[repr(align(128))]
 pub(crate) struct M {
     /// Whether the M is inside the gate or in the scheduler, where its P cannot be taken.
     /// Goroutine code counts as outside.
-    pub(crate) inside: AtomicBool,
+    inside: AtomicBool,
+    /// Whether each entry needs a fence, because takers have no barrier on our behalf.
+    is_fenced: bool,
     pub(crate) id: u32,
     /// The tenure under which it owns `p`.
     pub(crate) word: Cell<Word>,
     p: Cell<Option<&'static P>>,
     /// The goroutine it runs; none on the scheduler's behalf.
-    pub(crate) current: Cell<Option<GRef>>,
+    pub(crate) current: Current,
     /// Whether it looks for work without having any, and is counted as such.
     pub(crate) spinning: Cell<bool>,
     pub(crate) note: Note,
@@ -42,6 +47,37 @@ pub(crate) struct M {
     /// Whether it was to sleep in the poller when it idled.
     pub(crate) is_poller: Cell<bool>,
     pub(crate) random: Cell<u64>,
+    /// Whether the thread is to end once no goroutine needs it.
+    pub(crate) is_ending: Cell<bool>,
+    /// Whether the goroutine it runs asked for this thread.
+    pub(crate) is_locked: AtomicBool,
+    /// Whether the kernel was told to leave it little of the CPU. Written under the idle lock.
+    pub(crate) is_lowered: AtomicBool,
+    /// Since when (ms, as in `sysmon::now_ms`) the goroutine has been away that runs here without a P; 0
+    /// if there is a P.
+    pub(crate) parted_ms: AtomicU32,
+    /// The thread's number; 0 before it has begun and once it is about to end.
+    pub(crate) thread: AtomicU32,
+    /// Where its signal handlers run; stays with the record.
+    pub(crate) signal_stack: Cell<Option<NonNull<u8>>>,
+}
+
+/// The goroutine an M runs. Others may look, to name it; by then it may be another.
+pub(crate) struct Current(AtomicPtr<G>);
+
+impl Current {
+    #[inline]
+    pub(crate) fn get(&self) -> Option<GRef> {
+        let g = self.0.load(Ordering::Relaxed);
+        // SAFETY: `set` stored a pointer of a `GRef`.
+        (!g.is_null()).then(|| unsafe { GRef::from_ptr(g) })
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, g: Option<GRef>) {
+        let g = g.map_or(ptr::null_mut(), GRef::as_ptr);
+        self.0.store(g, Ordering::Relaxed);
+    }
 }
 
 /// What an M gets together with a wake.
@@ -59,40 +95,94 @@ unsafe impl Sync for M {}
 // SAFETY: an M's record is made on one thread and used on another; it holds nothing bound to either.
 unsafe impl Send for M {}
 
-/// All Ms, by number less one.
-static MS: Lock<Vec<&'static M>> = Lock::new(Vec::new());
+struct All {
+    /// By number less one.
+    ms: Vec<&'static M>,
+    vacant: Vec<&'static M>,
+}
+
+static ALL: Lock<All> = Lock::new(All {
+    ms: Vec::new(),
+    vacant: Vec::new(),
+});
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// Whether takers have a barrier on behalf of Ms. Set before the first M.
+static HAS_BARRIER: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn set_has_barrier() {
+    HAS_BARRIER.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn has_barrier() -> bool {
+    HAS_BARRIER.load(Ordering::Relaxed)
+}
+
 impl M {
-    /// Makes the record of a thread that is about to be started.
+    /// Makes the record of a thread that is about to be started, or takes a vacant one.
     pub(crate) fn new() -> &'static M {
-        let mut all = MS.lock();
-        let id = all.len() as u32 + 1;
+        let mut all = ALL.lock();
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        if let Some(m) = all.vacant.pop() {
+            return m;
+        }
+        let id = all.ms.len() as u32 + 1;
         let m = Box::leak(Box::new(M {
             inside: AtomicBool::new(true),
+            is_fenced: !has_barrier(),
             id,
             word: Cell::new(Word::DEAD),
             p: Cell::new(None),
-            current: Cell::new(None),
+            current: Current(AtomicPtr::new(ptr::null_mut())),
             spinning: Cell::new(false),
             note: Note::new(),
             handed: Cell::new(None),
             handed_g: Cell::new(None),
             is_poller: Cell::new(false),
             random: Cell::new(0x9E37_79B9_7F4A_7C15 ^ u64::from(id) << 32 | 1),
+            is_ending: Cell::new(false),
+            is_locked: AtomicBool::new(false),
+            is_lowered: AtomicBool::new(false),
+            parted_ms: AtomicU32::new(0),
+            thread: AtomicU32::new(0),
+            signal_stack: Cell::new(None),
         }));
-        all.push(m);
-        COUNT.store(id, Ordering::Relaxed);
+        all.ms.push(m);
         m
     }
 
-    /// How many Ms there are.
+    /// Gives the record back, which has no P and no goroutine. Its thread does not touch it any more.
+    pub(crate) fn vacate(&'static self) {
+        debug_assert!(!self.has_p() && !self.spinning.get() && self.current.get().is_none());
+        self.is_ending.set(false);
+        self.is_locked.store(false, Ordering::Relaxed);
+        self.is_lowered.store(false, Ordering::Relaxed);
+        self.parted_ms.store(0, Ordering::Relaxed);
+        self.thread.store(0, Ordering::Relaxed);
+        ALL.lock().vacant.push(self);
+        COUNT.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many Ms there are that are not vacant.
     pub(crate) fn count() -> usize {
         COUNT.load(Ordering::Relaxed) as usize
     }
 
     pub(crate) fn by_id(id: u32) -> &'static M {
-        MS.lock()[id as usize - 1]
+        ALL.lock().ms[id as usize - 1]
+    }
+
+    /// Whichever M has been without a P for longest because its goroutine does not come back, and since
+    /// when (ms).
+    pub(crate) fn longest_parted() -> Option<(&'static M, u32)> {
+        let all = ALL.lock();
+        let parted = all
+            .ms
+            .iter()
+            .map(|m| (*m, m.parted_ms.load(Ordering::Relaxed)));
+        parted
+            .filter(|&(m, since)| since != 0 && m.current.get().is_some())
+            .min_by_key(|&(_, since)| since)
     }
 
     /// Its P. Only for those who know that there is one.
@@ -120,6 +210,7 @@ impl M {
         debug_assert_eq!(word.m(), self.id, "P {} given to the wrong M", p.id);
         self.p.set(Some(p));
         self.word.set(word);
+        self.parted_ms.store(0, Ordering::Relaxed);
     }
 
     /// Forgets the P; whoever it goes to was settled in its word.
@@ -128,19 +219,41 @@ impl M {
         self.word.set(Word::DEAD);
     }
 
+    /// Notes that the M's P has gone to another while its goroutine has been away since then (ms).
+    pub(crate) fn part(&self, since_ms: u32) {
+        self.parted_ms.store(since_ms.max(1), Ordering::Relaxed);
+    }
+
     /// Opens the bracket: from here to `set_inside(false)` the P cannot be taken.
     ///
     /// The compiler must not move the read of the word before it. The processor may, and a taker
-    /// makes up for that with a barrier on our behalf.
+    /// makes up for that with a barrier on our behalf, where it can.
     #[inline]
     pub(crate) fn set_inside(&self, inside: bool) {
         if inside {
             self.inside.store(true, Ordering::Relaxed);
-            compiler_fence(Ordering::SeqCst);
+            if self.is_fenced {
+                // SeqCst: pairs with the taker's fence (retake.rs).
+                fence(Ordering::SeqCst);
+            } else {
+                compiler_fence(Ordering::SeqCst);
+            }
         } else {
             // Release: a taker that reads false sees what we did to the P.
             self.inside.store(false, Ordering::Release);
         }
+    }
+
+    /// For its own thread: whether a bracket is open.
+    #[inline]
+    pub(crate) fn was_inside(&self) -> bool {
+        self.inside.load(Ordering::Relaxed)
+    }
+
+    /// For a taker, behind its barrier: whether the P must be left alone.
+    pub(crate) fn is_inside(&self) -> bool {
+        // Acquire: pairs with the Release in `set_inside`.
+        self.inside.load(Ordering::Acquire)
     }
 
     /// A pseudo-random number (xorshift64*), for orders that must not be the same each time.
@@ -195,9 +308,9 @@ pub(crate) fn random() -> u32 {
     }
 }
 
-/// Makes `m` the M of this thread.
-pub(crate) fn set_current(m: &'static M) {
-    CURRENT.set(m);
+/// Makes `m` the M of this thread, or makes the thread one that is not the runtime's.
+pub(crate) fn set_current(m: Option<&'static M>) {
+    CURRENT.set(m.map_or(ptr::null(), ptr::from_ref));
 }
 
 /// The parker of this thread. Not for goroutines, which would take it with them.

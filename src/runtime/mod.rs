@@ -70,6 +70,8 @@ pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
 #[cfg(feature = "net")]
 pub(crate) use sched::descriptor::{checkpoint, register, unregister};
+pub(crate) use sched::os_thread::lock_thread;
+pub use sched::os_thread::{OsThreadGuard, lock_os_thread};
 pub(crate) use sched::park::{
     Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
 };

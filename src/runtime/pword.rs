@@ -82,6 +82,11 @@ impl Word {
     pub(crate) fn next_owner(self, m: u32) -> Word {
         Word::new(State::Own, m, self.epoch() + 1)
     }
+
+    /// What follows when the owner parts from the P: the tenure of `to`, or none.
+    fn handed(self, to: Option<u32>) -> Word {
+        to.map_or(Word::idle(self.epoch()), |m| self.next_owner(m))
+    }
 }
 
 impl std::fmt::Debug for Word {
@@ -143,10 +148,7 @@ impl PWord {
     /// and then finds its own swap failing.
     pub(crate) fn give_up(&self, own: Word, to: Option<u32>) -> Word {
         debug_assert_eq!(own.state(), State::Own);
-        let next = match to {
-            Some(m) => own.next_owner(m),
-            None => Word::idle(own.epoch()),
-        };
+        let next = own.handed(to);
         self.change_own(own, next);
         next
     }
@@ -165,6 +167,30 @@ impl PWord {
                 crate::sys::fatal!("a P owned as {own:?} reads {now:?}");
             }
         }
+    }
+
+    /// Asks for the P that its M owns as `own`; under which word, unless that has changed.
+    ///
+    /// One taker at a time. It sees to a barrier on the owner's side next (or the owner has one in each
+    /// entry), looks whether the owner is inside, and goes on with [`PWord::take`] or
+    /// [`PWord::withdraw`].
+    pub(crate) fn ask(&self, own: Word) -> Option<Word> {
+        debug_assert_eq!(own.state(), State::Own);
+        let asked = own.as_state(State::Try);
+        self.change(own, asked).then_some(asked)
+    }
+
+    /// Takes a P asked for, whose owner was outside: for `to`, or for the idle list. `None` if the
+    /// owner has come back.
+    pub(crate) fn take(&self, asked: Word, to: Option<u32>) -> Option<Word> {
+        debug_assert_eq!(asked.state(), State::Try);
+        let next = asked.handed(to);
+        self.change(asked, next).then_some(next)
+    }
+
+    /// Leaves a P asked for to its owner.
+    pub(crate) fn withdraw(&self, asked: Word) {
+        self.change(asked, asked.as_state(State::Own));
     }
 
     /// Comes back to a P whose word is no longer `own`.

@@ -155,6 +155,61 @@ pub(crate) fn thread_count() -> Option<usize> {
     rest.split_ascii_whitespace().nth(17)?.parse().ok()
 }
 
+/// The number by which the kernel knows the calling thread.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: returns a number of the calling thread.
+    unsafe { libc::gettid() as u32 }
+}
+
+/// How long (ns) a thread of this process has run so far, or `None` if it has ended.
+pub(crate) fn thread_cpu_time(thread: u32) -> Option<u64> {
+    // The clocks of threads have no names but these; see CPUCLOCK_PERTHREAD and CPUCLOCK_SCHED in the
+    // kernel's posix-timers_types.h.
+    let clock = (!(thread as libc::clockid_t) << 3) | 0b110;
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a live timespec to write to.
+    let result = unsafe { libc::clock_gettime(clock, &mut time) };
+    (result == 0).then(|| time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// Whether a thread of this process sleeps in a system call; false also if that cannot be read.
+pub(crate) fn is_in_system_call(thread: u32) -> bool {
+    // The number of the call and its arguments; `running`; or -1 where it sleeps for another reason.
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall"));
+    text.is_ok_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Leaves a thread of this process a tenth of the CPU that others get. There is no way back for it
+/// without privileges.
+pub(crate) fn thread_lower(thread: u32) {
+    const NICE: libc::c_int = 10;
+    // SAFETY: both calls pass numbers only. On Linux this kind of number may be a thread's.
+    unsafe {
+        let now = libc::getpriority(libc::PRIO_PROCESS, thread);
+        libc::setpriority(libc::PRIO_PROCESS, thread, (now + NICE).min(19));
+    }
+}
+
+fn membarrier_call(command: libc::c_int) -> bool {
+    // SAFETY: the call takes numbers, and has all threads of the process execute a barrier.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+}
+
+/// Asks for the use of [`membarrier`]; false if the kernel has none.
+pub(crate) fn membarrier_register() -> bool {
+    membarrier_call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+}
+
+/// Has each running thread of the process execute a full memory barrier.
+pub(crate) fn membarrier() {
+    if !membarrier_call(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+        super::fatal!("membarrier: {}", io::Error::last_os_error());
+    }
+}
+
 /// Makes the name of the calling thread visible in `ps` and in debuggers.
 pub(crate) fn thread_name(name: &std::ffi::CStr) {
     // SAFETY: PR_SET_NAME copies at most 16 bytes of a terminated string.
@@ -255,22 +310,28 @@ extern "C" fn handle_segv(
     }
 }
 
-/// Gives the calling thread a guarded stack of `size` bytes for signal handlers, for good.
-///
-/// Where there is no memory for it the thread keeps the one it has.
-pub(crate) fn signal_stack(size: usize) {
+/// Makes a guarded stack of `size` bytes for signal handlers; its lowest address, or `None` where there
+/// is no memory for it.
+pub(crate) fn signal_stack_new(size: usize) -> Option<NonNull<u8>> {
     let page = page_size();
-    let Ok(base) = reserve(page + size) else {
-        return;
-    };
-    // SAFETY: the mapping is ours alone; its lowest page becomes the guard, the rest the stack.
+    let base = reserve(page + size).ok()?;
+    // SAFETY: the mapping is ours alone; its lowest page becomes the guard.
     unsafe {
         let _ = guard_protect(base.as_ptr(), page);
-        let stack = libc::stack_t {
-            ss_sp: base.as_ptr().add(page).cast(),
-            ss_flags: 0,
-            ss_size: size,
-        };
-        libc::sigaltstack(&stack, ptr::null_mut());
+        Some(base.add(page))
     }
+}
+
+/// Has signal handlers of the calling thread run on `stack`, of `size` bytes, or where the thread is.
+///
+/// # Safety
+/// The stack is one of [`signal_stack_new`], and no other thread's as long as this one has it.
+pub(crate) unsafe fn signal_stack(stack: Option<NonNull<u8>>, size: usize) {
+    let stack = libc::stack_t {
+        ss_sp: stack.map_or(ptr::null_mut(), NonNull::as_ptr).cast(),
+        ss_flags: stack.map_or(libc::SS_DISABLE, |_| 0),
+        ss_size: size,
+    };
+    // SAFETY: our caller's memory, for good.
+    unsafe { libc::sigaltstack(&stack, ptr::null_mut()) };
 }

@@ -8,7 +8,9 @@
 //! | `futex_wait`, `futex_wake` | sleeping on a word of our own |
 //! | `reserve`, `guard_install`, `guard_protect`, `no_huge_pages`, `release` | memory for stacks |
 //! | `thread_start`, `thread_name`, `thread_precise_sleep`, `thread_count` | threads that inherit nothing |
-//! | `on_segv`, `signal_stack` | a look at segmentation faults, on a stack of its own |
+//! | `thread_id`, `thread_cpu_time`, `is_in_system_call`, `thread_lower` | what other threads do |
+//! | `membarrier_register`, `membarrier` | a memory barrier on their behalf |
+//! | `on_segv`, `signal_stack_new`, `signal_stack` | a look at segmentation faults, on a stack of its own |
 //! | `poller` | events of descriptors |
 //! | `nanotime` | the monotonic clock |
 //! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |

@@ -52,6 +52,7 @@ mod net_support;
 mod net_tcp;
 #[cfg(feature = "net")]
 mod net_unix;
+mod os_thread;
 mod preempt;
 mod run;
 mod runtime;
@@ -63,6 +64,7 @@ mod signal;
 mod spawn;
 mod stacks;
 mod stealing;
+mod stuck;
 mod sync_broadcast;
 mod sync_condvar;
 mod sync_err_group;

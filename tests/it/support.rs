@@ -64,16 +64,25 @@ pub fn endure(round: fn(&mut Rng)) {
 /// sets a key of `Config`. In that process it returns none, outside what the process printed.
 #[track_caller]
 pub fn alone<F: FnOnce()>(vars: &[(&str, &str)], body: F) -> Option<Output> {
+    alone_in_each(&[vars], body).pop()
+}
+
+/// The same in a process for each of these sets of variables; outside, what they printed.
+#[track_caller]
+pub fn alone_in_each<F: FnOnce()>(sets: &[&[(&str, &str)]], body: F) -> Vec<Output> {
     let test = name_of(&body);
     if std::env::var(ALONE).is_ok_and(|name| name == test) {
         body();
         println!("\n{DONE}");
-        return None;
+        return Vec::new();
     }
-    let output = again(&test, vars);
-    output.assert_code(0);
-    output.assert_stdout(DONE);
-    Some(output)
+    let in_each = |vars: &&[(&str, &str)]| {
+        let output = again(&test, vars);
+        output.assert_code(0);
+        output.assert_stdout(DONE);
+        output
+    };
+    sets.iter().map(in_each).collect()
 }
 
 /// Runs `body` in a process of its own with this many Ps.

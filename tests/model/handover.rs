@@ -1,7 +1,7 @@
 //! Who owns a P: the search that the protocol of `pword.rs` stands on.
 //!
-//! One P, two Ms, and a taker as sysmon will be. The Ms go through the gate as `park.rs` does and
-//! call the real functions of `pword.rs`, one access a step; the taker's steps are written out here.
+//! One P, two Ms, and sysmon as the taker. The Ms go through the gate as `park.rs` does, the taker does
+//! what `retake.rs` does, and all of them call the real functions of `pword.rs`, one access a step.
 //!
 //! ```text
 //!   M in the gate                        taker
@@ -43,7 +43,7 @@ struct Rules {
     membarrier: bool,
     /// In the entry, between 1 and 2: what stands in for membarrier where there is none.
     fence_in_entry: bool,
-    /// Whether the taker's swaps of d are a look and a store.
+    /// Whether the taker's swaps are a look and a store.
     taker_stores: bool,
     /// Whether the Ms' swaps are.
     ms_store: bool,
@@ -94,10 +94,12 @@ struct M {
     buffer: Vec<bool>,
 }
 
-/// What the taker does; the word is that of the owner it asks.
+/// What the taker does; the word is the one under which it asks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Taker {
     Resting,
+    /// In a, of the tenure it has seen.
+    Asking(Word, Vec<u64>),
     /// Behind a.
     Asked(Word),
     /// Behind b.
@@ -105,15 +107,12 @@ enum Taker {
     /// Behind c, which found 0.
     Free(Word),
     /// In d under the idle lock: to an M, or to the idle list.
-    Giving(Word, Option<usize>, HasLooked),
+    Giving(Word, Option<usize>, Vec<u64>),
     /// Behind c, which found 1.
-    Returning(Word, HasLooked),
+    Returning(Word, Vec<u64>),
     /// Under the idle lock, in the midst of `acquire` of a lent P for an M.
     Retaking(usize, Vec<u64>),
 }
-
-/// Whether a swap that is a look and a store has had its look.
-type HasLooked = bool;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct World {
@@ -138,14 +137,13 @@ enum Step {
     Begin(usize, Call),
     /// The next access of the function it is in.
     Access(usize),
-    TakerAsks,
+    TakerSees,
     TakerFences,
     TakerReadsInside,
     TakerLocks,
-    TakerGives,
-    TakerReturns,
     TakerLocksToRetake(usize),
-    TakerRetakes,
+    /// The next access of the function it is in.
+    TakerAccess,
 }
 
 impl World {
@@ -289,13 +287,14 @@ fn without_membarrier_a_p_has_two_owners() {
 }
 
 #[test]
-fn a_taker_that_stores_takes_what_is_used() {
+fn a_taker_that_stores_loses_the_p() {
     let rules = Rules {
         taker_stores: true,
         ..PROTOCOL
     };
     let trace = search_under(rules).expect_err("a store does for a swap");
-    assert!(trace.contains("is used while"), "{trace}");
+    // The word of a P that its owner has just given up is overwritten.
+    assert!(trace.contains("nobody will find"), "{trace}");
 }
 
 #[test]

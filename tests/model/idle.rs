@@ -52,7 +52,7 @@ impl Ran {
 
 /// Finds the next goroutine for `m` and runs it, as `run.rs` does.
 fn run_next(m: &'static M) {
-    let (g, _) = find_runnable(m);
+    let (g, _) = find_runnable(m).expect("no M of a model ends by itself");
     let p = m.p();
     p.debt.set(u32::from(!p.runq.peek_next().is_null()));
     g.run();

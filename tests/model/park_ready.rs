@@ -76,7 +76,7 @@ fn run_waiting(m: &'static M, event: &Event, g: GRef, stop: impl FnOnce(GRef, Co
     g.run();
     if let Some(lock) = event.queue(g) {
         stop(g, Commit::unlock(lock));
-        let (next, _) = find_runnable(m);
+        let (next, _) = find_runnable(m).expect("no M of a model ends by itself");
         assert!(next == g);
         assert_eq!(g.status.get(), State::Runnable);
         g.status.set(State::Running);

@@ -22,23 +22,25 @@ const GLOBAL_EVERY: u32 = 61;
 /// How long `runnext` must stay the same before a thief takes it: its own M most likely will.
 const RUNNEXT_UNTOUCHED_NS: u64 = 3_000;
 
-/// Finds a goroutine for `m`, sleeping until there is one. On return `m` has a P.
-pub(crate) fn find_runnable(m: &'static M) -> (GRef, Slice) {
+/// Finds a goroutine for `m`, sleeping until there is one; then `m` has a P. `None` if it is to end.
+pub(crate) fn find_runnable(m: &'static M) -> Option<(GRef, Slice)> {
     loop {
         if let Some(g) = m.handed_g.take() {
-            return (g, Slice::Own);
+            return Some((g, Slice::Own));
         }
         if !m.has_p() {
             stop_m(m);
-            continue;
-        }
-        if let Some(found) = find_local(m).or_else(|| find_shared(m)) {
+        } else if let Some(found) = find_local(m).or_else(|| find_shared(m)) {
             if m.spinning.get() {
                 reset_spinning(m);
             }
-            return found;
+            return Some(found);
+        } else {
+            go_idle(m);
         }
-        go_idle(m);
+        if m.is_ending.get() {
+            return None;
+        }
     }
 }
 

@@ -7,11 +7,12 @@
 //!
 //! 1. A P on the idle list is IDLE; it is taken off, and its word changed, under the idle lock.
 //! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.
+//!    Or has its thread end (reap.rs).
 //! 3. Ms are made by sysmon only, on request, so that they inherit nothing from the requester.
 //! 4. One of the Ms on the idle list may sleep in the poller instead of on its note (poll.rs). It is
 //!    taken off last, because that costs more, and because it does something useful there.
 
-use super::{find, poll, sched, spawn};
+use super::{find, poll, retake, sched, spawn, sysmon};
 use crate::runtime::coro::StackList;
 use crate::runtime::g::GRef;
 use crate::runtime::m::{Handed, M};
@@ -20,7 +21,7 @@ use crate::runtime::pword::{State, Word};
 use crate::sys;
 use crate::sys::atomic::{Ordering, fence};
 use crate::sys::lock::Guard;
-use std::sync::Once;
+use std::{mem, ptr};
 
 /// What the idle lock guards.
 pub(crate) struct Idle {
@@ -33,6 +34,8 @@ pub(crate) struct Idle {
     pub(crate) locked_ms: usize,
     /// Whether sysmon sleeps until a P is taken off the list.
     pub(crate) sysmon_asleep: bool,
+    /// The least number of Ms on the list since it was last looked for surplus ones.
+    least_ms: usize,
 }
 
 impl Idle {
@@ -43,6 +46,7 @@ impl Idle {
             poller: 0,
             locked_ms: 0,
             sysmon_asleep: false,
+            least_ms: 0,
         }
     }
 
@@ -73,11 +77,12 @@ impl Idle {
 
     /// Takes `m` off the list; false if somebody else has.
     fn unlist(&mut self, m: &'static M) -> bool {
-        let position = self.ms.iter().rposition(|other| std::ptr::eq(*other, m));
+        let position = self.ms.iter().rposition(|other| ptr::eq(*other, m));
         let Some(position) = position else {
             return false;
         };
         self.ms.remove(position);
+        self.least_ms = self.least_ms.min(self.ms.len());
         self.end_polling(m);
         true
     }
@@ -93,15 +98,37 @@ impl Idle {
 
     /// Takes off the M that was listed last, but the poller only if there is no other.
     fn pop_m(&mut self) -> Option<&'static M> {
-        let last = self.ms.pop()?;
-        if last.id != self.poller {
-            return Some(last);
+        let mut last = self.ms.pop()?;
+        if last.id == self.poller
+            && let Some(other) = self.ms.last_mut()
+        {
+            mem::swap(other, &mut last);
         }
-        let other = self.ms.pop();
-        if other.is_some() {
-            self.ms.push(last);
-        }
-        other.or(Some(last))
+        self.least_ms = self.least_ms.min(self.ms.len());
+        Some(last)
+    }
+
+    /// Takes off those Ms beyond `kept` that have been here since the last time: they have been here
+    /// longest. Each is told that its thread is to end.
+    pub(crate) fn take_surplus(&mut self, kept: usize) -> Vec<&'static M> {
+        let surplus = self.least_ms.saturating_sub(kept);
+        let poller = self.poller;
+        let taken: Vec<_> = self
+            .ms
+            .iter()
+            .copied()
+            .filter(|m| m.id != poller)
+            .take(surplus)
+            .collect();
+        self.ms
+            .retain(|m| !taken.iter().any(|taken| ptr::eq(*m, *taken)));
+        self.least_ms = self.ms.len();
+        taken
+    }
+
+    /// Whether there are Ms to take by [`Idle::take_surplus`] later on.
+    pub(crate) fn may_have_surplus(&self, kept: usize) -> bool {
+        self.ms.len() > kept
     }
 }
 
@@ -195,6 +222,7 @@ pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
     let p = owner.p();
     let word = p.word.give_up(owner.word.get(), Some(m.id));
     owner.drop_p();
+    owner.part(sysmon::now_ms());
     finish_start(
         idle,
         m,
@@ -226,7 +254,7 @@ pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
 }
 
 fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
-    let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
     let is_poller = idle.poller == m.id;
     drop(idle);
     m.handed.set(Some(handed));
@@ -248,7 +276,7 @@ fn take_m(idle: &mut Idle) -> Option<(&'static M, bool)> {
         return Some((m, false));
     }
     if M::count() >= sched().settings().max_threads {
-        warn_thread_limit();
+        retake::note_thread_limit();
         return None;
     }
     Some((M::new(), true))
@@ -260,18 +288,6 @@ fn put_back(idle: &mut Idle, m: &'static M, is_new: bool) {
         // Its record exists, so its thread must; it begins by sleeping.
         sched().sysmon.request_thread(m);
     }
-}
-
-#[cold]
-fn warn_thread_limit() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let limit = sched().settings().max_threads;
-        sys::write_stderr(&format!(
-            "sudog: {limit} threads are in use, the limit; goroutines wait until a blocking call ends \
-             (raise it with Config::max_threads)\n"
-        ));
-    });
 }
 
 /// Takes a free P for `m`: an idle one, else one that was lent.
@@ -301,17 +317,23 @@ fn take_lent(p: &P, m: u32) -> Option<Word> {
         return None;
     }
     let word = p.word.acquire(seen, m)?;
+    M::by_id(seen.m()).part(sysmon::now_ms());
     sched().lent.fetch_sub(1, Ordering::Relaxed);
     Some(word)
 }
 
 /// Starts an M on `p` if it is lent; true if it was.
 pub(crate) fn retake_lent(p: &'static P) -> bool {
+    start_m_on(p, |m| take_lent(p, m.id))
+}
+
+/// Starts an M on `p`, which `take` takes for it from whoever has it; true if it did.
+pub(crate) fn start_m_on(p: &'static P, take: impl FnOnce(&M) -> Option<Word>) -> bool {
     let mut idle = sched().idle.lock();
     let Some((m, is_new)) = take_m(&mut idle) else {
         return false;
     };
-    let Some(word) = take_lent(p, m.id) else {
+    let Some(word) = take(m) else {
         put_back(&mut idle, m, is_new);
         return false;
     };
@@ -331,11 +353,14 @@ pub(crate) fn retake_lent(p: &'static P) -> bool {
 
 /// Gives `m`, which has none, a free P at once; false if there is none.
 pub(crate) fn acquire_p(m: &M) -> bool {
+    if !poll::is_p_free() {
+        return false;
+    }
     let mut idle = sched().idle.lock();
     let Some((p, word)) = take_p(&mut idle, m) else {
         return false;
     };
-    let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
     drop(idle);
     m.set_p(p, word);
     if wake_sysmon {
@@ -346,26 +371,33 @@ pub(crate) fn acquire_p(m: &M) -> bool {
 
 /// Puts `m` and its P on the idle lists. The caller looks for work once more before it sleeps.
 pub(crate) fn release_p(m: &'static M) {
+    let mut idle = sched().idle.lock();
+    let spare = shelve_p(&mut idle, m);
+    idle.list(m);
+    drop(idle);
+    spawn::shelve_all(spare);
+}
+
+/// Puts the P of `m` on the idle list. The caller looks for work once more, and shelves the stacks that
+/// it gets.
+#[must_use]
+pub(crate) fn shelve_p(idle: &mut Idle, m: &M) -> StackList {
     let p = m.p();
     let mut spare = StackList::new();
-    {
-        let mut idle = sched().idle.lock();
-        // Under the lock, so that whoever finds stacks short finds this P's here or in the pool.
-        spawn::take_stacks_if_short(p, &mut spare);
-        p.word.give_up(m.word.get(), None);
-        m.drop_p();
-        idle.ps.push(p);
-        idle.list(m);
-        sched().counters.add_idle();
-    }
-    spawn::shelve_all(spare);
+    // Under the lock, so that whoever finds stacks short finds this P's here or in the pool.
+    spawn::take_stacks_if_short(p, &mut spare);
+    p.word.give_up(m.word.get(), None);
+    m.drop_p();
+    idle.ps.push(p);
+    sched().counters.add_idle();
+    spare
 }
 
 /// Takes a P for `m`, which is on the idle list and has seen work; false if there is none, or if
 /// somebody has taken `m` off the list and is about to hand it one.
 pub(crate) fn take_back_p(m: &'static M) -> bool {
     let mut idle = sched().idle.lock();
-    if !idle.ms.iter().any(|other| std::ptr::eq(*other, m)) {
+    if !idle.ms.iter().any(|other| ptr::eq(*other, m)) {
         return false;
     }
     let Some((p, word)) = take_p(&mut idle, m) else {
@@ -378,7 +410,7 @@ pub(crate) fn take_back_p(m: &'static M) -> bool {
 
 /// Has `m`, which was just taken off the list by itself, own a P.
 fn begin(mut idle: Guard<'_, Idle>, m: &'static M, p: &'static P, word: Word) {
-    let wake_sysmon = std::mem::take(&mut idle.sysmon_asleep);
+    let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
     drop(idle);
     m.set_p(p, word);
     if wake_sysmon {
@@ -416,7 +448,7 @@ pub(crate) fn is_listed(m: &M) -> bool {
         .lock()
         .ms
         .iter()
-        .any(|other| std::ptr::eq(*other, m))
+        .any(|other| ptr::eq(*other, m))
 }
 
 /// Does something to each idle P on behalf of its owner: while the lock is held nobody can get it.
@@ -439,11 +471,14 @@ pub(crate) fn stop_m(m: &'static M) {
     poll::sleep(m);
 }
 
-/// Waits for the wake that brings `handed`, and takes over what it names.
+/// Waits for the wake that brings `handed`, and takes over what it names; or for the one that ends `m`.
 pub(crate) fn await_handed(m: &'static M) {
     m.note.sleep();
     let Some(handed) = m.handed.take() else {
-        sys::fatal!("m{} was woken empty-handed", m.id)
+        if !m.is_ending.get() {
+            sys::fatal!("m{} was woken empty-handed", m.id)
+        }
+        return;
     };
     m.set_p(handed.p, handed.word);
     m.spinning.set(handed.spinning);

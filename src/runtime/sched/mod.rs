@@ -14,8 +14,11 @@
 //! | `debt` | the wake-up that is put off |
 //! | `spawn` | birth and death of goroutines; their numbers, records and stacks |
 //! | `blocking` | calls that block the thread |
-//! | `sysmon` | the watcher: time slices, debts, lent Ps, new threads, timers |
+//! | `sysmon` | the watcher: new threads, overdue timers, events nobody looks for |
+//! | `retake` | taking Ps from Ms that do not come back; time slices |
+//! | `reap` | how threads end |
 //! | `timing` | waits that end by themselves, and calls that begin later |
+//! | `os_thread` | a thread of one's own |
 //! | `overflow` | a goroutine that runs over its stack |
 //! | `deadlock` | listing goroutines, and saying that none can go on |
 //!
@@ -39,9 +42,12 @@ pub(crate) mod descriptor;
 pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod idle;
+pub(crate) mod os_thread;
 mod overflow;
 pub(crate) mod park;
 pub(crate) mod poll;
+mod reap;
+pub(crate) mod retake;
 pub(crate) mod run;
 pub(crate) mod spawn;
 pub(crate) mod sysmon;
@@ -49,11 +55,13 @@ pub(crate) mod timing;
 
 use super::config::Settings;
 use super::g::GList;
+use super::m;
 use super::netpoll::{Free, Netpoll};
 use super::p::P;
 use super::pword::Word;
 use crate::sys::atomic::AtomicUsize;
 use crate::sys::lock::Lock;
+use crate::sys::os;
 use counters::Counters;
 use global::GlobalQueue;
 use std::sync::OnceLock;
@@ -71,6 +79,7 @@ pub(crate) struct Sched {
     pub(crate) netpoll: Netpoll,
     pub(crate) polling: poll::Polling,
     pub(crate) timers: timing::Timing,
+    pub(crate) lowered: retake::Lowered,
     pub(crate) sysmon: sysmon::Sysmon,
 }
 
@@ -89,6 +98,7 @@ static SCHED: Sched = Sched {
     netpoll: Netpoll::new(Lock::new(Free::new())),
     polling: poll::Polling::new(),
     timers: timing::Timing,
+    lowered: retake::Lowered::new(),
     sysmon: sysmon::Sysmon::new(),
 };
 
@@ -136,6 +146,9 @@ fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
         // The first P is on top.
         SCHED.idle.lock().ps = ps.iter().rev().copied().collect();
         overflow::install();
+        if settings.has_membarrier && os::membarrier_register() {
+            m::set_has_barrier();
+        }
         sysmon::start();
         Setup { settings, ps }
     })

@@ -7,7 +7,7 @@
 //! The handler runs on a stack of its own (every M has one), allocates nothing and takes no lock.
 //! What is not a goroutine's guard goes to the handler that was there before.
 
-use crate::runtime::m;
+use crate::runtime::m::{self, M};
 use crate::runtime::stack::{CLASSES, LARGEST};
 use crate::sys::{os, write_stderr};
 use std::fmt::{self, Write};
@@ -17,9 +17,26 @@ pub(super) fn install() {
     os::on_segv(report);
 }
 
-/// Gives the calling thread the stack that the handler runs on.
-pub(super) fn prepare_thread() {
-    os::signal_stack(SIGNAL_STACK);
+/// Gives the calling thread, that of `m`, the stack that the handler runs on; without memory for one it
+/// keeps the one it has.
+pub(super) fn prepare_thread(m: &M) {
+    let stack = m
+        .signal_stack
+        .get()
+        .or_else(|| os::signal_stack_new(SIGNAL_STACK));
+    m.signal_stack.set(stack);
+    if stack.is_some() {
+        // SAFETY: the stack of the M, whose only thread this is.
+        unsafe { os::signal_stack(stack, SIGNAL_STACK) };
+    }
+}
+
+/// Takes that stack from the calling thread, which is about to end.
+pub(super) fn release_thread(m: &M) {
+    if m.signal_stack.get().is_some() {
+        // SAFETY: none is needed to have none.
+        unsafe { os::signal_stack(None, SIGNAL_STACK) };
+    }
 }
 
 const SIGNAL_STACK: usize = 64 << 10;

@@ -48,7 +48,7 @@ pub(crate) fn enter() -> Token {
     let Some((m, g)) = current() else {
         return Token::FOREIGN;
     };
-    let flags = u8::from(m.inside.load(Ordering::Relaxed)) * INNER;
+    let flags = u8::from(m.was_inside()) * INNER;
     m.set_inside(true);
     if m.owns_p() {
         return Token { m: Some(m), flags };
@@ -189,7 +189,7 @@ impl Token {
             sys::fatal!("goroutine {} has no stack", g.id())
         };
         // An unwinding goroutine keeps its thread to itself: panic counts belong to threads.
-        if m::is_unwinding() {
+        if m::is_unwinding() && g.locked_m.get() == 0 {
             g.locked_m.set(m.id);
             self.flags |= LOCKED;
         }

@@ -5,27 +5,33 @@
 use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::come_back;
-use super::{overflow, sched, spawn};
+use super::{overflow, reap, sched, spawn};
 use crate::runtime::coro::{Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
 use crate::runtime::runq::Slice;
 use crate::runtime::status::State;
 use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::os;
+use std::mem;
 use std::ptr::NonNull;
 
 /// The life of an M's thread.
-pub(crate) fn m_main(m: &'static M) -> ! {
-    let _bomb = NoUnwind;
-    m::set_current(m);
-    overflow::prepare_thread();
+pub(crate) fn m_main(m: &'static M) {
+    let bomb = NoUnwind;
+    m::set_current(Some(m));
+    m.thread.store(os::thread_id(), Ordering::Relaxed);
+    overflow::prepare_thread(m);
     idle::await_handed(m);
-    loop {
-        let (g, slice) = find_runnable(m);
+    while !reap::is_due(m)
+        && let Some((g, slice)) = find_runnable(m)
+    {
         if let Some(stack) = prepare(m, g, slice) {
             run(m, g, stack);
         }
     }
+    reap::end(m);
+    mem::forget(bomb);
 }
 
 /// Ends the process where a panic would take an M, with its P and all who wait there, out of its loop.

@@ -179,12 +179,11 @@ pub(crate) unsafe fn give_cell_back(cell: NonNull<u8>) {
 
 /// Takes an ended goroutine apart. On the M's stack; `m` may be without a P.
 pub(crate) fn finish(m: &M, g: GRef) {
-    debug_assert_eq!(
-        g.locked_m.get(),
-        0,
-        "goroutine {} ended while unwinding",
-        g.id()
-    );
+    if g.locked_m.replace(0) != 0 {
+        // In what state the goroutine has left the thread, nobody knows.
+        m.is_ending.set(true);
+        g.thread_locks.set(0);
+    }
     let p = m.has_p().then(|| m.p());
     g.status.set(State::Dead);
     g.forget_name();

@@ -1,8 +1,9 @@
 //! The watcher: a thread of its own, without a P, that looks every now and then. Go's `sysmon`.
 //!
 //! What it does each round: makes the threads that were asked for; fires due timers; looks for events
-//! of descriptors if nobody else does (poll.rs); takes lent Ps that have work; asks goroutines that have run for a whole time slice to yield; pays debts; tells
-//! those who wait for the last goroutine; looks for a deadlock.
+//! of descriptors if nobody else does (poll.rs); takes Ps from those who do not come back, and pays debts
+//! (retake.rs); tells those who wait for the last goroutine; has surplus threads end (reap.rs); looks for
+//! a deadlock.
 //!
 //! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not, at
 //! most 500 us while one P idles and another runs (a debt may have to be paid) or descriptors are busy
@@ -13,13 +14,12 @@
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
+use super::retake::SLICE_NS;
 use super::timing::far_future;
-use super::{deadlock, find, idle, park, poll, run, sched, spawn};
+use super::{deadlock, idle, park, poll, reap, retake, run, sched, spawn};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
-use crate::runtime::p::P;
-use crate::runtime::pword::{State, Word};
 use crate::runtime::sudog::{Outcome, Sudog, WaitQ};
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
@@ -31,7 +31,6 @@ use std::ptr::{self, NonNull};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-const SLICE_NS: u64 = 10_000_000;
 const SLEEP_MIN_NS: u64 = 20_000;
 const SLEEP_MAX_NS: u64 = 10_000_000;
 const SLEEP_IN_DEBT_NS: u64 = 500_000;
@@ -48,6 +47,11 @@ static NOW_MS: AtomicU32 = AtomicU32::new(0);
 #[inline]
 pub(super) fn now_ms() -> u32 {
     NOW_MS.load(Ordering::Relaxed)
+}
+
+/// A time of `os::nanotime` in the units of [`now_ms`].
+pub(super) fn as_ms(nanos: u64) -> u32 {
+    (nanos / 1_000_000) as u32
 }
 
 /// Others' side of the watcher.
@@ -150,42 +154,28 @@ fn entry() -> ! {
 
 /// What the watcher remembers from round to round.
 struct Watch {
-    seen: Vec<Seen>,
+    ps: retake::Watch,
     idle_since: Option<u64>,
     quiet_rounds: u32,
     sleep_ns: u64,
-    threads_made: usize,
+    /// When surplus threads were last looked for.
+    reaped_at: u64,
+    has_warned_of_threads: bool,
     /// How often events had been looked for, as of when.
     looks: (u32, u64),
     /// Whether somebody has looked since the round before.
     are_descriptors_busy: bool,
 }
 
-/// A P as it was at an earlier look.
-#[derive(Clone, Copy)]
-struct Seen {
-    word: Word,
-    tick: u32,
-    switches: u32,
-    since: u64,
-    next: usize,
-}
-
 impl Watch {
     fn new() -> Watch {
-        let nothing = Seen {
-            word: Word::DEAD,
-            tick: 0,
-            switches: 0,
-            since: 0,
-            next: 0,
-        };
         Watch {
-            seen: vec![nothing; sched().ps().len()],
+            ps: retake::Watch::new(),
             idle_since: None,
             quiet_rounds: 0,
             sleep_ns: SLEEP_MIN_NS,
-            threads_made: 0,
+            reaped_at: os::nanotime(),
+            has_warned_of_threads: false,
             looks: (0, 0),
             are_descriptors_busy: false,
         }
@@ -195,14 +185,14 @@ impl Watch {
         let sched = sched();
         loop {
             let now = os::nanotime();
-            NOW_MS.store((now / 1_000_000) as u32, Ordering::Relaxed);
+            NOW_MS.store(as_ms(now), Ordering::Relaxed);
             let mut did_something = self.make_threads();
             did_something |= sched.timers.run_overdue(now);
             did_something |= self.look_for_events(now);
-            for index in 0..sched.ps().len() {
-                did_something |= self.look_at(sched.ps()[index], now);
-            }
+            did_something |= self.ps.look(now);
+            retake::warn_thread_limit(&mut self.has_warned_of_threads);
             self.tell_idle_watchers();
+            self.reap(now);
             self.sleep(now, did_something);
         }
     }
@@ -220,7 +210,6 @@ impl Watch {
                 sysmon.wanted.lock().push(m);
                 return made_any;
             }
-            self.threads_made += 1;
             made_any = true;
         }
     }
@@ -247,30 +236,10 @@ impl Watch {
         found_any
     }
 
-    /// Looks after one P; true if something had to be done.
-    fn look_at(&mut self, p: &'static P, now: u64) -> bool {
-        let (word, tick) = (p.word.read(), p.tick.load(Ordering::Relaxed));
-        let next = p.runq.peek_next().addr();
-        let seen = &mut self.seen[p.id as usize];
-        let is_same = seen.word == word && seen.tick == tick;
-        let switches = p.switches.load(Ordering::Relaxed);
-        let is_next_same = next != 0 && seen.next == next && seen.switches == switches;
-        let since = if is_same { seen.since } else { now };
-        *seen = Seen {
-            word,
-            tick,
-            switches,
-            since,
-            next,
-        };
-        match word.state() {
-            State::Lent if is_same && self::is_lent_p_wanted(p) => idle::retake_lent(p),
-            State::Own | State::Try if is_same && now - since >= SLICE_NS => {
-                p.preempt.store(true, Ordering::Relaxed);
-                pay(is_next_same)
-            }
-            State::Own | State::Try => pay(is_next_same),
-            _ => false,
+    fn reap(&mut self, now: u64) {
+        if now - self.reaped_at >= reap::REAP_EVERY_NS {
+            self.reaped_at = now;
+            reap::reap();
         }
     }
 
@@ -304,7 +273,7 @@ impl Watch {
         self.idle_since = all_asleep.then(|| self.idle_since.unwrap_or(now));
         let idle_for = self.idle_since.map_or(0, |since| now - since);
         if idle_for >= DEADLOCK_AFTER_NS {
-            deadlock::check(self.threads_made);
+            deadlock::check(M::count() - sched.sysmon.wanted.lock().len());
         }
         if did_something {
             self.quiet_rounds = 0;
@@ -318,8 +287,10 @@ impl Watch {
         let deep = idle_for >= DEEP_SLEEP_AFTER_NS && self.may_sleep_deeply();
         let limit = if !deep {
             Some(self.nap())
+        } else if deadlock::is_possible() {
+            Some(DEADLOCK_LOOK_EVERY_NS)
         } else {
-            deadlock::is_possible().then_some(DEADLOCK_LOOK_EVERY_NS)
+            reap::is_wanted().then_some(reap::REAP_EVERY_NS)
         };
         self.sleep_for(limit, deep);
         if deep {
@@ -333,11 +304,12 @@ impl Watch {
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
         let some_idle = counts.idle() > 0 && counts.idle() < sched().ps().len();
-        if some_idle || self.are_descriptors_busy || poll::is_look_due(false) {
+        let nap = if some_idle || self.are_descriptors_busy || poll::is_look_due(false) {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS)
         } else {
             self.sleep_ns
-        }
+        };
+        nap.min(self.ps.look_in)
     }
 
     /// Asks to be woken with the first P; false if there is something to watch after all.
@@ -380,20 +352,6 @@ impl Watch {
         sysmon.note.sleep_for(left);
         sysmon.sleeps_until.store(0, Ordering::Relaxed);
     }
-}
-
-/// Whether a lent P has work of its own, or there is work and no other P for it.
-fn is_lent_p_wanted(p: &P) -> bool {
-    let sched = sched();
-    // It may keep stacks, and only its owner can give them up.
-    let holds_stacks = spawn::waiting_for_stacks() > 0;
-    let is_needed = find::is_work_anywhere() && sched.counters.read().idle() == 0;
-    !p.runq.is_empty() || holds_stacks || is_needed
-}
-
-/// Wakes an M for a goroutine that has been in `runnext` since the last look, if one was.
-fn pay(is_next_same: bool) -> bool {
-    is_next_same && idle::wake_p()
 }
 
 #[cold]

@@ -82,7 +82,8 @@ pub(crate) struct G {
     pub(crate) status: Status,
     pub(crate) claim: Claim,
     pub(crate) locked_m: Cell<u32>,
-    pub(crate) blocking_depth: Cell<u32>,
+    pub(crate) blocking_depth: Cell<u16>,
+    pub(crate) thread_locks: Cell<u16>,
     pub(crate) commit: Cell<Option<Commit>>,
     pub(crate) latch: Latch,
     pub(crate) stack: Cell<Option<Stack>>,
@@ -133,6 +134,7 @@ impl G {
             claim: Claim::new(),
             locked_m: Cell::new(0),
             blocking_depth: Cell::new(0),
+            thread_locks: Cell::new(0),
             commit: Cell::new(None),
             latch: Latch::new(),
             stack: Cell::new(None),
@@ -228,7 +230,8 @@ impl Stack {
         g.status.set(State::Waiting);
         // SAFETY: the commit of this park, called once.
         if unsafe { (commit.run)(commit.arg) } {
-            let (next, _) = super::sched::find::find_runnable(m);
+            let found = super::sched::find::find_runnable(m);
+            let (next, _) = found.expect("no M of a model ends by itself");
             assert!(next == g, "another goroutine is to run here");
             assert_eq!(g.status.get(), State::Runnable);
         }
@@ -319,7 +322,7 @@ impl P {
 }
 
 pub(crate) struct M {
-    pub(crate) inside: AtomicBool,
+    inside: AtomicBool,
     pub(crate) id: u32,
     pub(crate) word: Cell<Word>,
     p: Cell<Option<&'static P>>,
@@ -329,6 +332,8 @@ pub(crate) struct M {
     pub(crate) handed: Cell<Option<Handed>>,
     pub(crate) handed_g: Cell<Option<GRef>>,
     pub(crate) is_poller: Cell<bool>,
+    pub(crate) is_ending: Cell<bool>,
+    pub(crate) is_locked: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -356,8 +361,11 @@ impl M {
             handed: Cell::new(None),
             handed_g: Cell::new(None),
             is_poller: Cell::new(false),
+            is_ending: Cell::new(false),
+            is_locked: AtomicBool::new(false),
         });
         m.set_inside(true);
+        m.is_locked.store(false, Ordering::Relaxed);
         m
     }
 
@@ -407,6 +415,12 @@ impl M {
             self.inside.store(false, Ordering::Release);
         }
     }
+
+    pub(crate) fn was_inside(&self) -> bool {
+        self.inside.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn part(&self, _: u32) {}
 
     /// Orders in a model need no change from look to look.
     pub(crate) fn random(&self) -> u32 {

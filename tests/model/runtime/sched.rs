@@ -132,6 +132,11 @@ pub(crate) mod sysmon {
     }
 }
 
+/// In a model all Ms come back.
+pub(crate) mod retake {
+    pub(super) fn note_thread_limit() {}
+}
+
 /// No deadline is due by itself: a model says when, by [`timing::expire`]. Those of threads need none
 /// of this. A timer of [`timing::arm_due`] is due at once.
 pub(crate) mod timing {

@@ -1,0 +1,300 @@
+//! Taking Ps from Ms that do not come back. Go's `retake` and `preemptone`.
+//!
+//! A goroutine may call anything: `std::fs`, a lock of std's, a C library, a long loop. sysmon takes the
+//! P away from its M and hands it to another; the goroutine goes on, on its thread, without a P, and
+//! waits for one at its next blocking operation. Nobody has to say beforehand what blocks.
+//!
+//! **When.** Only where somebody waits for a P and none is free: a lone loop keeps its own.
+//!
+//! - A goroutine that has run for a slice is asked to yield (`P::preempt`); blocking operations look.
+//! - One that has been away for a slice has its P taken, whatever it does.
+//! - One whose thread *sleeps* has its P taken as soon as that is certain: its CPU clock stood still from
+//!   one look to the next, and the kernel names the system call it is in. (A clock that stands says
+//!   little on a loaded machine: the thread may wait for a CPU.) Such a P is taken also where nobody is
+//!   runnable, but timers or descriptors are waited for: somebody must look out for them.
+//!
+//! **How.** The word of a P (pword.rs) is the owner's to keep as long as it is inside the gate:
+//!
+//! ```text
+//!   M in the gate                        sysmon
+//!   1. inside = 1       (no fence)       a. OWN(m,e) -> TRY(m,e)
+//!   2. word == OWN(m,e)? it is in        b. membarrier
+//!      else: reenter                     c. reads m.inside
+//!   3. uses the P                        d. 0: TRY(m,e) -> OWN(m2,e+1)
+//!   4. inside = 0       (release)           1: TRY(m,e) -> OWN(m,e)
+//! ```
+//!
+//! The barrier b stands between a store and a load of the M's as well: if c reads 0, then 1 comes after
+//! b, so 2 reads TRY or later, and the M must swap it back before d does. Without membarrier there is a
+//! fence between 1 and 2, and one at b. tests/model/handover.rs searches all of it.
+//!
+//! **Busy threads.** A loop that lost its P competes with those who have one: the kernel knows nothing of
+//! Ps. So its thread is *lowered* to a tenth of the CPU, and since that cannot be undone, ends when the
+//! goroutine leaves it. Each such loop makes the slice longer, lest a thousand long computations become a
+//! thousand threads at once. A thread that its goroutine has locked is not lowered.
+
+use super::{find, idle, poll, sched, spawn, sysmon};
+use crate::runtime::g::NAMES;
+use crate::runtime::m::{self, M};
+use crate::runtime::p::P;
+use crate::runtime::pword::{State, Word};
+use crate::sys;
+use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sys::os;
+use std::fmt::Write;
+
+pub(super) const SLICE_NS: u64 = 10_000_000;
+
+/// How long until the next look at a goroutine that has just begun to be away, and at a busy one.
+const LOOK_FRESH_NS: u64 = 20_000;
+const LOOK_BUSY_NS: u64 = 1_000_000;
+
+/// Threads that were lowered, and have not ended.
+pub(crate) struct Lowered(AtomicUsize);
+
+impl Lowered {
+    pub(crate) const fn new() -> Lowered {
+        Lowered(AtomicUsize::new(0))
+    }
+
+    /// How long a goroutine may be away while others wait.
+    fn slice_ns(&self) -> u64 {
+        let lowered = self.0.load(Ordering::Relaxed) as u64;
+        SLICE_NS * (1 + lowered / (2 * sched().ps().len() as u64))
+    }
+
+    pub(super) fn remove(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What sysmon remembers of the Ps from round to round.
+pub(super) struct Watch {
+    seen: Vec<Seen>,
+    /// When to look again, in how many ns, for the sake of somebody who is away.
+    pub(super) look_in: u64,
+}
+
+/// A P as it was at an earlier look.
+#[derive(Clone, Copy)]
+struct Seen {
+    word: Word,
+    tick: u32,
+    switches: u32,
+    /// Since when the slice and the run of its goroutine have been the same.
+    slice_since: u64,
+    run_since: u64,
+    /// What stood in `runnext`.
+    next: usize,
+    /// The CPU clock of its M's thread, if somebody waited.
+    cpu: Option<u64>,
+}
+
+impl Seen {
+    const NOTHING: Seen = Seen {
+        word: Word::DEAD,
+        tick: 0,
+        switches: 0,
+        slice_since: 0,
+        run_since: 0,
+        next: 0,
+        cpu: None,
+    };
+}
+
+/// What a goroutine that is away does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Away {
+    Asleep,
+    Busy,
+}
+
+impl Watch {
+    pub(super) fn new() -> Watch {
+        Watch {
+            seen: Vec::new(),
+            look_in: u64::MAX,
+        }
+    }
+
+    /// Looks after all Ps; true if something had to be done.
+    pub(super) fn look(&mut self, now: u64) -> bool {
+        self.look_in = u64::MAX;
+        let ps = sched().ps();
+        self.seen.resize(ps.len(), Seen::NOTHING);
+        let mut did_something = false;
+        for (index, p) in ps.iter().enumerate() {
+            did_something |= self.look_at(index, p, now);
+        }
+        did_something
+    }
+
+    fn look_at(&mut self, index: usize, p: &'static P, now: u64) -> bool {
+        let before = self.seen[index];
+        let mut seen = Seen {
+            word: p.word.read(),
+            tick: p.tick.load(Ordering::Relaxed),
+            switches: p.switches.load(Ordering::Relaxed),
+            slice_since: now,
+            run_since: now,
+            next: p.runq.peek_next().addr(),
+            cpu: None,
+        };
+        let is_same_slice = seen.word == before.word && seen.tick == before.tick;
+        let is_same_run = seen.word == before.word && seen.switches == before.switches;
+        let is_same_next = is_same_run && seen.next != 0 && seen.next == before.next;
+        if is_same_slice {
+            seen.slice_since = before.slice_since;
+        }
+        if is_same_run {
+            seen.run_since = before.run_since;
+            seen.cpu = before.cpu;
+        }
+        let did_something = match seen.word.state() {
+            State::Lent => is_same_slice && is_lent_p_wanted(p) && idle::retake_lent(p),
+            State::Own | State::Try => {
+                if is_same_slice && now - seen.slice_since >= SLICE_NS {
+                    p.preempt.store(true, Ordering::Relaxed);
+                }
+                let paid = is_same_next && idle::wake_p();
+                paid || is_same_run && self.look_for(p, &mut seen, now)
+            }
+            State::Idle | State::Dead => false,
+        };
+        self.seen[index] = seen;
+        did_something
+    }
+
+    /// Looks whether the goroutine of `p` is away while somebody waits, and takes its P if so.
+    fn look_for(&mut self, p: &'static P, seen: &mut Seen, now: u64) -> bool {
+        let owner = M::by_id(seen.word.m());
+        if owner.is_inside() || poll::is_p_free() || sched().counters.read().spinning() > 0 {
+            return false;
+        }
+        let thread = owner.thread.load(Ordering::Relaxed);
+        let is_waited_for = find::is_work_waiting(p);
+        if !is_waited_for && !is_looked_out_for() {
+            return false;
+        }
+        let cpu = os::thread_cpu_time(thread);
+        let stood = cpu.is_some() && cpu == seen.cpu;
+        let is_first_look = seen.cpu.is_none();
+        seen.cpu = cpu;
+        let away = if stood && os::is_in_system_call(thread) {
+            Some(Away::Asleep)
+        } else if is_waited_for && now - seen.run_since >= sched().lowered.slice_ns() {
+            Some(Away::Busy)
+        } else {
+            None
+        };
+        if away.is_some_and(|away| take(p, seen, owner, away)) {
+            return true;
+        }
+        let look_in = if is_first_look {
+            LOOK_FRESH_NS
+        } else {
+            LOOK_BUSY_NS
+        };
+        self.look_in = self.look_in.min(look_in);
+        false
+    }
+}
+
+/// Whether goroutines wait for timers or descriptors, for which somebody has to look out.
+fn is_looked_out_for() -> bool {
+    sched().timers.first().is_some() || sched().netpoll.has_waiters()
+}
+
+/// Whether a lent P has work of its own, or there is work and no other P for it.
+fn is_lent_p_wanted(p: &P) -> bool {
+    let sched = sched();
+    // It may keep stacks, and only its owner can give them up.
+    let holds_stacks = spawn::waiting_for_stacks() > 0;
+    let is_needed = find::is_work_anywhere() && sched.counters.read().idle() == 0;
+    !p.runq.is_empty() || holds_stacks || is_needed
+}
+
+/// Takes `p` from `owner`, unless that has come back, and has another M go on with it.
+fn take(p: &'static P, seen: &Seen, owner: &M, away: Away) -> bool {
+    let Some(asked) = p.word.ask(seen.word) else {
+        return false;
+    };
+    barrier();
+    let is_taken = !owner.is_inside()
+        && idle::start_m_on(p, |m| {
+            if away == Away::Busy {
+                lower(owner);
+            }
+            let word = p.word.take(asked, Some(m.id))?;
+            owner.part(sysmon::as_ms(seen.run_since));
+            Some(word)
+        });
+    if !is_taken {
+        p.word.withdraw(asked);
+    }
+    is_taken
+}
+
+/// Step b.
+fn barrier() {
+    if m::has_barrier() {
+        os::membarrier();
+    } else {
+        // SeqCst: pairs with the fence of the entry, in `M::set_inside`.
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// Leaves the thread of `m` little of the CPU until it ends, under the idle lock: a thread about to end
+/// takes its number back under that too, so it cannot be another's by now.
+fn lower(m: &M) {
+    let thread = m.thread.load(Ordering::Relaxed);
+    if thread != 0 && !m.is_locked.load(Ordering::Relaxed) && !m.is_lowered.load(Ordering::Relaxed)
+    {
+        os::thread_lower(thread);
+        m.is_lowered.store(true, Ordering::Relaxed);
+        sched().lowered.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Set where a thread was needed beyond the limit.
+static IS_SHORT: AtomicBool = AtomicBool::new(false);
+
+/// Has sysmon warn that no more threads may be made.
+pub(super) fn note_thread_limit() {
+    if !IS_SHORT.swap(true, Ordering::Relaxed) {
+        sched().sysmon.wake();
+    }
+}
+
+/// Warns, once, that all threads are in use, and names who has kept one for longest.
+pub(super) fn warn_thread_limit(has_warned: &mut bool) {
+    if *has_warned || !IS_SHORT.load(Ordering::Relaxed) {
+        return;
+    }
+    *has_warned = true;
+    let mut text = format!(
+        "sudog: {} threads are in use, the limit; goroutines wait until a blocking call ends (raise it \
+         with Config::max_threads)\n",
+        sched().settings().max_threads
+    );
+    if let Some((m, since)) = M::longest_parted()
+        && let Some(g) = m.current.get()
+    {
+        let _names = NAMES.lock();
+        let _ = write!(text, "sudog: goroutine {}", g.id());
+        // SAFETY: we hold NAMES.
+        if let Some(name) = unsafe { g.name() } {
+            let _ = write!(text, " '{}'", name.text());
+        }
+        if let Some(place) = g.spawned_at() {
+            let _ = write!(text, ", spawned at {place},");
+        }
+        let blocked_ms = sysmon::now_ms().wrapping_sub(since);
+        let _ = writeln!(text, " has blocked its thread for {blocked_ms} ms");
+    }
+    sys::write_stderr(&text);
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,9 +54,10 @@
 //!
 //! # What else to know
 //!
-//! - **What blocks outside this crate** (files, `std::thread::sleep`, a C library) holds up the other
-//!   goroutines of its P, unless it is wrapped in [`blocking`]. So does a long loop without a blocking
-//!   call: time slices are looked at there only.
+//! - **What blocks outside this crate** (files, `std::thread::sleep`, a C library) or computes for long does
+//!   not hold up the others: the runtime takes the P from a goroutine that does not come back when one is
+//!   needed, after 10 ms, or sooner where the thread sleeps. The goroutine goes on on its thread and waits
+//!   for a P at its next blocking call. [`blocking`] hands the P over at once.
 //! - **Panics** end their goroutine only; `join` gives them out, and [`runtime::OnPanic`] can say
 //!   otherwise. The goroutine's number and name are printed by a hook that is put before std's when the
 //!   runtime starts; one that you set afterwards takes its place. While a goroutine unwinds it keeps

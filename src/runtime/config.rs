@@ -82,7 +82,7 @@ pub struct Config {
 }
 
 /// The most Ps there can be.
-const MAX_PROCS: usize = 4096;
+pub(crate) const MAX_PROCS: usize = 4096;
 
 impl Config {
     /// Makes a configuration with all defaults.
@@ -153,16 +153,19 @@ impl Config {
         }
     }
 
-    /// The first key that asks for something else than what runs, if one does.
+    /// How many Ps there are to be, if that was given.
+    pub(super) fn asked_procs(&self) -> Option<usize> {
+        // The environment may have overruled it.
+        self.max_procs?;
+        Some(self.clone().into_settings().with_environment().max_procs)
+    }
+
+    /// The first key that asks for something else than what runs, if one does; the number of Ps is none
+    /// of these, since it can be changed.
     pub(super) fn differs_from(&self, running: &Settings) -> Option<&'static str> {
         // The environment may have overruled a key, here as well as at the start.
         let asked = self.clone().into_settings().with_environment();
         let keys = [
-            (
-                "max_procs",
-                self.max_procs.is_some(),
-                running.max_procs == asked.max_procs,
-            ),
             (
                 "stack_size",
                 self.stack_size.is_some(),

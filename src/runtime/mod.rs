@@ -102,19 +102,22 @@ impl Config {
         }
     }
 
-    /// Starts the runtime with these settings, or checks that they are those of the one that runs.
+    /// Starts the runtime with these settings, or gives the one that runs their number of Ps and checks
+    /// that the others are its own.
     ///
     /// # Panics
     /// If it runs with others.
     #[track_caller]
     pub(crate) fn install_or_check(self) {
-        if self.clone().install().is_err()
-            && let Some(key) = self.differs_from(settings())
-        {
+        if self.clone().install().is_ok() {
+            return;
+        }
+        if let Some(key) = self.differs_from(settings()) {
             panic!(
                 "the runtime was already started with another {key}; one runtime serves the process"
             );
         }
+        self.asked_procs().map(set_max_procs);
     }
 }
 
@@ -139,7 +142,38 @@ pub(crate) fn list() -> String {
 /// assert!(sudog::runtime::max_procs() >= 1);
 /// ```
 pub fn max_procs() -> usize {
-    sched::sched().ps().len()
+    sched::sched().procs().wanted()
+}
+
+/// Sets how many goroutines can run at once, while they run, and returns how many it were; 0 only reads.
+///
+/// On return there are that many Ps: surplus ones were taken from the goroutines that had them. Those
+/// that compute without a call into this crate go on beside the others until their next blocking call.
+/// Starts the runtime if it was not used before. Blocks the thread for a moment, and never switches.
+///
+/// # Panics
+/// If `n` is above 4096.
+///
+/// # Examples
+/// ```
+/// use sudog::runtime::{max_procs, set_max_procs};
+///
+/// let before = set_max_procs(1);
+/// assert_eq!(max_procs(), 1);
+/// assert_eq!(set_max_procs(before), 1);
+/// ```
+#[track_caller]
+pub fn set_max_procs(n: usize) -> usize {
+    assert!(
+        n <= config::MAX_PROCS,
+        "max_procs must be 1 to {}, not {n}",
+        config::MAX_PROCS
+    );
+    if n == 0 {
+        max_procs()
+    } else {
+        sched::sched().procs().set(n)
+    }
 }
 
 /// Returns how many goroutines there are: spawned and not yet ended.

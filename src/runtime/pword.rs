@@ -9,7 +9,7 @@
 //!   TRY(m,e)    still m's; a taker has asked and waits for its barrier
 //!   LENT(m,e)   m is in a blocking call; anyone may take the P
 //!   IDLE(e)     on the idle list
-//!   DEAD        no longer a P
+//!   DEAD        not in use (sched/procs.rs)
 //! ```
 //!
 //! 1. The epoch grows with each change of owner, so that a word names one tenure and a
@@ -191,6 +191,18 @@ impl PWord {
     /// Leaves a P asked for to its owner.
     pub(crate) fn withdraw(&self, asked: Word) {
         self.change(asked, asked.as_state(State::Own));
+    }
+
+    /// Ends the use of a P that the caller owns as `own`.
+    pub(crate) fn bury(&self, own: Word) {
+        self.change_own(own, own.as_state(State::Dead));
+    }
+
+    /// Makes a dead P an idle one. The caller is the only one to do so.
+    pub(crate) fn revive(&self) {
+        let dead = self.read();
+        debug_assert_eq!(dead.state(), State::Dead);
+        self.change(dead, Word::idle(dead.epoch()));
     }
 
     /// Comes back to a P whose word is no longer `own`.

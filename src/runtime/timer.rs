@@ -18,6 +18,7 @@ use super::waiter::Waiter;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::lock::Lock;
 use crate::util::heap::Heap;
+use std::mem;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ impl Timers {
             due: Lock::new(Due {
                 heap: Heap::new(),
                 sweep_at: SWEEP_MIN,
+                is_closed: false,
             }),
             first: AtomicU64::new(NEVER),
         }
@@ -76,13 +78,30 @@ impl Timers {
         self.first.load(Ordering::Acquire)
     }
 
-    /// Adds a deadline; true if it is the first of all here.
-    pub(crate) fn push(&self, when: u64, target: Target) -> bool {
+    /// Adds a deadline; whether it is the first of all here. `Err` if the heap is closed.
+    pub(crate) fn push(&self, when: u64, target: Target) -> Result<bool, Target> {
         debug_assert!(when <= LAST);
         let mut due = self.due.lock();
+        if due.is_closed {
+            return Err(target);
+        }
         due.sweep_if_grown();
         due.heap.push(when, target);
-        self.publish(&due) == when
+        Ok(self.publish(&due) == when)
+    }
+
+    /// Closes the heap, and takes all out that are in it.
+    pub(crate) fn close(&self) -> Vec<(u64, Target)> {
+        let mut due = self.due.lock();
+        due.is_closed = true;
+        let heap = mem::replace(&mut due.heap, Heap::new());
+        self.publish(&due);
+        heap.into_entries().collect()
+    }
+
+    /// Opens it again.
+    pub(crate) fn open(&self) {
+        self.due.lock().is_closed = false;
     }
 
     /// Takes out a target whose time has come, dead or alive.
@@ -134,6 +153,8 @@ struct Due {
     heap: Heap<Target>,
     /// The length at which the dead are swept out.
     sweep_at: usize,
+    /// Whether its P is not in use.
+    is_closed: bool,
 }
 
 impl Due {
@@ -193,13 +214,13 @@ impl Deferred {
         let mut state = self.state.lock();
         state.work.as_ref()?;
         state.term = Term(state.term.0.wrapping_add(1));
-        let was_pending = std::mem::replace(&mut state.is_pending, true);
+        let was_pending = mem::replace(&mut state.is_pending, true);
         Some((state.term, was_pending))
     }
 
     /// Takes the deadline away; false if there was none, or if the call has begun.
     pub(crate) fn stop(&self) -> bool {
-        std::mem::take(&mut self.state.lock().is_pending)
+        mem::take(&mut self.state.lock().is_pending)
     }
 
     /// Gives up the right to renew it. What comes back is for the caller to drop.

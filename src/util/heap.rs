@@ -52,6 +52,13 @@ impl<T> Heap<T> {
         Some(first.value)
     }
 
+    /// Takes all entries, in no order.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (u64, T)> {
+        self.entries
+            .into_iter()
+            .map(|entry| (entry.key, entry.value))
+    }
+
     /// Drops the values of which `keeps` does not hold.
     pub(crate) fn retain(&mut self, keeps: impl Fn(&T) -> bool) {
         self.entries.retain(|entry| keeps(&entry.value));

@@ -128,6 +128,15 @@ impl<B: Batch> Magazine<B> {
         self.current.pop().expect("a batch in a depot is not empty")
     }
 
+    /// Gives all of them to the depot.
+    pub(crate) fn empty(&mut self, depot: &Depot<B>) {
+        for batch in [&mut self.current, &mut self.reserve] {
+            if batch.len() > 0 {
+                depot.give(mem::replace(batch, B::EMPTY));
+            }
+        }
+    }
+
     /// Gives a thing.
     #[inline]
     pub(crate) fn push(&mut self, item: B::Item, depot: &Depot<B>) {

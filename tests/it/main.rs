@@ -54,6 +54,7 @@ mod net_tcp;
 mod net_unix;
 mod os_thread;
 mod preempt;
+mod procs;
 mod run;
 mod runtime;
 mod scope;

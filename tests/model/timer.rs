@@ -36,6 +36,11 @@ impl Wait {
     }
 }
 
+fn push(timers: &Timers, when: u64, target: Target) -> bool {
+    let is_first = timers.push(when, target).ok();
+    is_first.expect("an open heap")
+}
+
 fn fire(target: Target) -> bool {
     match target {
         Target::Wait(waiter, ticket) => waiter.claim().take(ticket, DEADLINE),
@@ -52,10 +57,10 @@ fn targets_come_out_in_order_and_the_dead_do_not_count() {
         let timers = Timers::new();
         assert_eq!((timers.first(), timers.first_live()), (NEVER, NEVER));
         let waits: Vec<_> = (0..4).map(|_| Wait::new()).collect();
-        assert!(timers.push(30, waits[3].target()));
-        assert!(timers.push(10, waits[1].target()));
-        assert!(!timers.push(20, waits[2].target()));
-        assert!(timers.push(5, waits[0].target()));
+        assert!(push(&timers, 30, waits[3].target()));
+        assert!(push(&timers, 10, waits[1].target()));
+        assert!(!push(&timers, 20, waits[2].target()));
+        assert!(push(&timers, 5, waits[0].target()));
         assert!(timers.pop_due(4).is_none());
         assert!(timers.pop_due(5).is_some_and(fire));
         assert!(waits[1].end(0) && waits[2].end(0));
@@ -72,10 +77,10 @@ fn the_dead_are_swept_before_the_heap_grows() {
     check(None, || {
         let timers = Timers::new();
         let living = Wait::new();
-        timers.push(1_000, living.target());
+        push(&timers, 1_000, living.target());
         for when in 0..300 {
             let wait = Wait::new();
-            timers.push(when, wait.target());
+            push(&timers, when, wait.target());
             assert!(wait.end(0));
         }
         let left: Vec<_> = std::iter::from_fn(|| timers.pop_due(LAST)).collect();
@@ -91,8 +96,8 @@ fn each_target_is_fired_by_one_or_was_ended() {
         let timers = keep(Timers::new());
         let fired = keep(AtomicUsize::new(0));
         let waits = [Wait::new(), Wait::new()];
-        timers.push(1, waits[0].target());
-        timers.push(2, waits[1].target());
+        push(timers, 1, waits[0].target());
+        push(timers, 2, waits[1].target());
         let run = move || {
             while let Some(target) = timers.pop_due(2) {
                 fired.fetch_add(usize::from(fire(target)), Ordering::Relaxed);
@@ -113,7 +118,7 @@ fn who_knows_of_a_push_sees_the_deadline() {
         let timers = keep(Timers::new());
         let pushed = keep(AtomicUsize::new(0));
         let pusher = thread::spawn(move || {
-            timers.push(7, Wait::new().target());
+            push(timers, 7, Wait::new().target());
             pushed.store(1, Ordering::Release);
         });
         if pushed.load(Ordering::Acquire) == 1 {

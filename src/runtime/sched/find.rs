@@ -126,7 +126,7 @@ fn keep_all(p: &P, mut goroutines: GList) {
 /// At most half as many spin as are busy: more would only take each other's time.
 fn may_spin(m: &M) -> bool {
     let counts: Counts = sched().counters.read();
-    let busy = sched().ps().len() - counts.idle().min(sched().ps().len());
+    let busy = sched().ps().len().saturating_sub(counts.idle());
     m.spinning.get() || 2 * counts.spinning() < busy
 }
 
@@ -134,9 +134,10 @@ fn may_spin(m: &M) -> bool {
 fn steal(m: &'static M) -> Option<GRef> {
     const ROUNDS: u32 = 4;
     let sched = sched();
+    let ps = sched.ps();
     for round in 1..=ROUNDS {
-        for p in StealOrder::new(sched.ps().len(), m.random()) {
-            let victim = sched.ps()[p];
+        for p in StealOrder::new(ps.len(), m.random()) {
+            let victim = ps[p];
             if std::ptr::eq(victim, m.p()) {
                 continue;
             }

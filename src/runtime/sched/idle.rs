@@ -310,8 +310,19 @@ fn take_p(idle: &mut Idle, m: &M) -> Option<(&'static P, Word)> {
         .find_map(|&p| take_lent(p, m.id).map(|word| (p, word)))
 }
 
+/// Takes an idle P off the list; false if it is not there any more.
+pub(super) fn unlist_p(p: &P) -> bool {
+    let mut idle = sched().idle.lock();
+    let Some(position) = idle.ps.iter().position(|other| ptr::eq(*other, p)) else {
+        return false;
+    };
+    idle.ps.remove(position);
+    sched().counters.remove_idle();
+    true
+}
+
 /// Takes `p` for M `m` if it is lent.
-fn take_lent(p: &P, m: u32) -> Option<Word> {
+pub(super) fn take_lent(p: &P, m: u32) -> Option<Word> {
     let seen = p.word.read();
     if seen.state() != State::Lent {
         return None;

@@ -17,6 +17,7 @@
 //! | `sysmon` | the watcher: new threads, overdue timers, events nobody looks for |
 //! | `retake` | taking Ps from Ms that do not come back; time slices |
 //! | `reap` | how threads end |
+//! | `procs` | how many Ps there are, and changing that |
 //! | `timing` | waits that end by themselves, and calls that begin later |
 //! | `os_thread` | a thread of one's own |
 //! | `overflow` | a goroutine that runs over its stack |
@@ -46,6 +47,7 @@ pub(crate) mod os_thread;
 mod overflow;
 pub(crate) mod park;
 pub(crate) mod poll;
+pub(crate) mod procs;
 mod reap;
 pub(crate) mod retake;
 pub(crate) mod run;
@@ -58,12 +60,12 @@ use super::g::GList;
 use super::m;
 use super::netpoll::{Free, Netpoll};
 use super::p::P;
-use super::pword::Word;
 use crate::sys::atomic::AtomicUsize;
 use crate::sys::lock::Lock;
 use crate::sys::os;
 use counters::Counters;
 use global::GlobalQueue;
+use procs::Procs;
 use std::sync::OnceLock;
 
 /// The one scheduler. What is needed all the time is simply there; what depends on settings is made
@@ -85,7 +87,7 @@ pub(crate) struct Sched {
 
 struct Setup {
     settings: Settings,
-    ps: Vec<&'static P>,
+    procs: Procs,
 }
 
 static SCHED: Sched = Sched {
@@ -113,6 +115,7 @@ impl Sched {
         self.setup.get().is_some()
     }
 
+    #[inline]
     fn setup(&self) -> &Setup {
         match self.setup.get() {
             Some(setup) => setup,
@@ -120,9 +123,15 @@ impl Sched {
         }
     }
 
-    /// All Ps; starts the scheduler if need be.
+    /// The Ps in use; starts the scheduler if need be.
+    #[inline]
     pub(crate) fn ps(&self) -> &[&'static P] {
-        &self.setup().ps
+        self.procs().in_use()
+    }
+
+    #[inline]
+    pub(crate) fn procs(&self) -> &Procs {
+        &self.setup().procs
     }
 
     /// What the scheduler was started with; starts it if need be.
@@ -139,18 +148,19 @@ fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
         if settings.mprotect_guards {
             super::stack::force_protect();
         }
-        let ps = (0..settings.max_procs as u32)
-            .map(|id| &*Box::leak(Box::new(P::new(id, Word::idle(0)))))
-            .collect::<Vec<_>>();
-        ps.iter().for_each(|_| SCHED.counters.add_idle());
+        let procs = Procs::new(settings.max_procs);
+        procs
+            .in_use()
+            .iter()
+            .for_each(|_| SCHED.counters.add_idle());
         // The first P is on top.
-        SCHED.idle.lock().ps = ps.iter().rev().copied().collect();
+        SCHED.idle.lock().ps = procs.in_use().iter().rev().copied().collect();
         overflow::install();
         if settings.has_membarrier && os::membarrier_register() {
             m::set_has_barrier();
         }
         sysmon::start();
-        Setup { settings, ps }
+        Setup { settings, procs }
     })
 }
 

@@ -152,14 +152,15 @@ impl Watch {
         }
         let did_something = match seen.word.state() {
             State::Lent => is_same_slice && is_lent_p_wanted(p) && idle::retake_lent(p),
-            State::Own | State::Try => {
+            // Nobody else asks, so it is not TRY.
+            State::Own => {
                 if is_same_slice && now - seen.slice_since >= SLICE_NS {
                     p.preempt.store(true, Ordering::Relaxed);
                 }
                 let paid = is_same_next && idle::wake_p();
                 paid || is_same_run && self.look_for(p, &mut seen, now)
             }
-            State::Idle | State::Dead => false,
+            State::Try | State::Idle | State::Dead => false,
         };
         self.seen[index] = seen;
         did_something
@@ -216,12 +217,8 @@ fn is_lent_p_wanted(p: &P) -> bool {
 
 /// Takes `p` from `owner`, unless that has come back, and has another M go on with it.
 fn take(p: &'static P, seen: &Seen, owner: &M, away: Away) -> bool {
-    let Some(asked) = p.word.ask(seen.word) else {
-        return false;
-    };
-    barrier();
-    let is_taken = !owner.is_inside()
-        && idle::start_m_on(p, |m| {
+    let taken = ask(p, seen.word, owner, |asked| {
+        let is_taken = idle::start_m_on(p, |m| {
             if away == Away::Busy {
                 lower(owner);
             }
@@ -229,10 +226,30 @@ fn take(p: &'static P, seen: &Seen, owner: &M, away: Away) -> bool {
             owner.part(sysmon::as_ms(seen.run_since));
             Some(word)
         });
-    if !is_taken {
+        is_taken.then_some(())
+    });
+    taken.is_some()
+}
+
+/// Takes `p`, owned as `own`, in the name of `m`, unless its owner is inside the gate.
+pub(super) fn take_for(p: &P, own: Word, m: u32) -> Option<Word> {
+    let owner = M::by_id(own.m());
+    ask(p, own, owner, |asked| {
+        let word = p.word.take(asked, Some(m))?;
+        owner.part(sysmon::now_ms());
+        Some(word)
+    })
+}
+
+/// Steps a to d: `take` swaps the word, if the owner is outside.
+fn ask<T>(p: &P, own: Word, owner: &M, take: impl FnOnce(Word) -> Option<T>) -> Option<T> {
+    let asked = p.word.ask(own)?;
+    barrier();
+    let taken = if owner.is_inside() { None } else { take(asked) };
+    if taken.is_none() {
         p.word.withdraw(asked);
     }
-    is_taken
+    taken
 }
 
 /// Step b.

@@ -219,7 +219,11 @@ pub(crate) fn live() -> usize {
     }
     let sum = |pool: &AtomicU64, of_p: fn(&P) -> &AtomicU64| {
         // Acquire: who sees an end sees its beginning.
-        let of_ps = sched.ps().iter().map(|p| of_p(p).load(Ordering::Acquire));
+        let of_ps = sched
+            .procs()
+            .all()
+            .iter()
+            .map(|p| of_p(p).load(Ordering::Acquire));
         of_ps.fold(pool.load(Ordering::Acquire), u64::wrapping_add)
     };
     let ended = sum(&sched.pool.ended, |p| &p.ended);
@@ -340,6 +344,16 @@ pub(crate) fn shelve_all(mut stacks: StackList) {
     while let Some(stack) = stacks.pop() {
         shelve(stack);
     }
+}
+
+/// Gives back all stacks, records and cells of a P that its caller owns.
+pub(super) fn give_all_back(p: &P) {
+    let mut spare = StackList::new();
+    take_stacks(p, &mut spare);
+    shelve_all(spare);
+    let (pool, owned) = (&sched().pool, owned(p));
+    owned.dead.empty(&pool.dead);
+    owned.cells.empty(&pool.cells);
 }
 
 /// What a P does when it idles, once stacks are short (invariant 2).

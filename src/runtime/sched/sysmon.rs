@@ -189,6 +189,7 @@ impl Watch {
             let mut did_something = self.make_threads();
             did_something |= sched.timers.run_overdue(now);
             did_something |= self.look_for_events(now);
+            did_something |= sched.procs().resize();
             did_something |= self.ps.look(now);
             retake::warn_thread_limit(&mut self.has_warned_of_threads);
             self.tell_idle_watchers();
@@ -284,7 +285,7 @@ impl Watch {
                 self.sleep_ns = (self.sleep_ns * 2).min(SLEEP_MAX_NS);
             }
         }
-        let deep = idle_for >= DEEP_SLEEP_AFTER_NS && self.may_sleep_deeply();
+        let deep = !did_something && idle_for >= DEEP_SLEEP_AFTER_NS && self.may_sleep_deeply();
         let limit = if !deep {
             Some(self.nap())
         } else if deadlock::is_possible() {

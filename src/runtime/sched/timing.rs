@@ -20,7 +20,7 @@ use super::global::push_behind;
 use super::spawn::spawn_task;
 use super::{idle, park, poll, sched};
 use crate::runtime::claim::Ticket;
-use crate::runtime::m;
+use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::task::Task;
 use crate::runtime::timer::{DEADLINE, Deferred, LAST, NEVER, Target};
@@ -95,8 +95,17 @@ impl Timing {
         self.push(when, Target::Wait(waiter, ticket));
     }
 
-    fn push(&self, when: u64, target: Target) {
-        if home().timers.push(when, target) {
+    /// Adds a deadline to the heap of the caller's P, or of any other.
+    pub(super) fn push(&self, when: u64, mut target: Target) {
+        let mut p = home();
+        let is_first = loop {
+            match p.timers.push(when, target) {
+                Ok(is_first) => break is_first,
+                // Closed: the P was taken out of use, and maybe from us.
+                Err(refused) => (target, p) = (refused, any()),
+            }
+        };
+        if is_first {
             // SeqCst: pairs with the fences of those who sleep until the first (poll.rs, invariant 3).
             // Looked at only now: one that was there before may have fired, and its sleeper have gone to
             // sleep for ever, before ours was there.
@@ -233,13 +242,14 @@ fn run_all(now: u64) -> bool {
     fired.finish()
 }
 
-/// The P whose timers an M arms: its own. Those of other threads go to any.
+/// The P whose timers an M arms: its own, or the one it last had. Those of other threads go to any.
 fn home() -> &'static P {
-    let ps = sched().ps();
-    match m::current().filter(|m| m.has_p()) {
-        Some(m) => m.p(),
-        None => ps[m::random() as usize % ps.len()],
-    }
+    m::current().filter(|m| m.has_p()).map_or_else(any, M::p)
+}
+
+fn any() -> &'static P {
+    let ps = sched().procs().staying();
+    ps[m::random() as usize % ps.len()]
 }
 
 /// What was fired in one go.

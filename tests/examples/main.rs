@@ -3,7 +3,10 @@
 //! `cargo test` builds the examples before it runs this. A choice of tests (`cargo test --test
 //! examples`) does not: then run `cargo build --examples` first, with the same options.
 
+mod chat;
 mod digest;
+mod echo;
+mod server;
 mod support;
 
 use std::env;

@@ -1,0 +1,424 @@
+//! What the example servers share: the command line, listening, and an end in good order.
+//!
+//! A server is [`run`] with a function that takes its arguments, and in there [`serve`] with one that
+//! takes a [`Connection`], in a goroutine for each. At SIGINT or SIGTERM no more are accepted, those
+//! that are idle end, those at work may finish; what is not done after [`GRACE`] is cut. A second signal
+//! ends the process at once.
+//!
+//! To the function of a connection a stop looks like the other side's end, at a moment of its choice:
+//! [`Connection::read_when_idle`] gives 0. So there is no second way to end, and none to forget:
+//!
+//! 1. A connection stores IDLE, then looks whether the server is stopping; who stops the server says
+//!    so, then looks for IDLE. All of it is `SeqCst`: one of the two sees the other.
+//! 2. Who stops turns IDLE into WOKEN, and sets a read deadline that has passed, under the lock of the
+//!    list. A connection that finds itself WOKEN takes that lock once before it takes the deadline away,
+//!    so a late one cannot hit what it does next.
+//! 3. Then it reads what has arrived by now, and goes on, until nothing has come for [`QUIET`].
+
+#![allow(dead_code, reason = "each server is a program, and uses its part")]
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net as unix;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use sudog::net::{TcpListener, TcpStream, UnixListener, UnixStream, is_closed};
+use sudog::signal::{self, Signal};
+use sudog::sync::{DoneGuard, Mutex, WaitGroup};
+use sudog::{blocking, go, time};
+
+/// How long connections may take to finish once the server was told to stop.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// How long nothing comes from a connection that has no more to say.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// How long to leave the listener alone when the system has no room for another connection.
+const NO_ROOM: Duration = Duration::from_millis(50);
+
+/// Runs a server with its `N` arguments, and says what went wrong: its `main`.
+///
+/// `--help` prints `usage`, which begins with `usage: NAME `; so does a wrong number of arguments.
+pub fn run<const N: usize>(
+    usage: &str,
+    server: impl FnOnce([String; N]) -> Result<(), String>,
+) -> ExitCode {
+    let name = usage.split(' ').nth(1).expect("the usage names the server");
+    let mut arguments = Vec::new();
+    let mut options_end = false;
+    for argument in env::args_os().skip(1) {
+        let Ok(argument) = argument.into_string() else {
+            eprint!("{name}: an argument is not UTF-8\n{usage}");
+            return ExitCode::from(2);
+        };
+        match &*argument {
+            "--help" | "-h" if !options_end => {
+                // Fails if nobody reads, who then does not want to know.
+                let _ = io::stdout().write_all(usage.as_bytes());
+                return ExitCode::SUCCESS;
+            }
+            "--" if !options_end => options_end = true,
+            option if option.starts_with('-') && !options_end => {
+                eprint!("{name}: unknown option {option}\n{usage}");
+                return ExitCode::from(2);
+            }
+            _ => arguments.push(argument),
+        }
+    }
+    let Ok(arguments) = <[String; N]>::try_from(arguments) else {
+        eprint!("{usage}");
+        return ExitCode::from(2);
+    };
+    match server(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Listens at `HOST:PORT`.
+pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))
+}
+
+/// Listens at a path of the file system.
+pub fn listen_unix(path: &str) -> Result<UnixListener, String> {
+    let in_use = |error: &io::Error| error.kind() == ErrorKind::AddrInUse;
+    UnixListener::bind(path)
+        .or_else(|error| match error {
+            error if in_use(&error) && blocking(|| is_stale(Path::new(path))) => {
+                blocking(|| fs::remove_file(path))?;
+                UnixListener::bind(path)
+            }
+            error => Err(error),
+        })
+        .map_err(|error| cannot_listen(&format!("unix:{path}"), &error))
+}
+
+/// Whether a path is what a server has left that was killed: a socket at which nobody listens.
+fn is_stale(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
+    is_socket && unix::UnixStream::connect(path).is_err_and(refused)
+}
+
+fn cannot_listen(address: &str, error: &io::Error) -> String {
+    format!("cannot listen at {address}: {error}")
+}
+
+/// Accepts connections until a signal comes, and calls `handle` for each, in a goroutine of its own.
+///
+/// Prints `listening at ADDRESS` first, with the port that was found for port 0. Returns when all
+/// connections have ended or [`GRACE`] is over; then the end of the process cuts what is left.
+pub fn serve<L: Listener>(
+    listener: L,
+    handle: impl Fn(Connection<L::Socket>) + Send + Sync + 'static,
+) -> Result<(), String> {
+    let signals = [Signal::SIGINT, Signal::SIGTERM];
+    let signals = signal::notify(&signals).map_err(|error| format!("signals: {error}"))?;
+    let clients = Arc::new(Clients {
+        is_stopping: AtomicBool::new(false),
+        list: Mutex::new(HashMap::new()),
+        open: WaitGroup::new(),
+    });
+    let address = listener.address();
+    // Whoever waits for this line may connect or send a signal now.
+    let _ = writeln!(io::stdout(), "listening at {address}");
+
+    let (listener, acceptor) = (Arc::new(listener), Arc::clone(&clients));
+    let listening = Arc::clone(&listener);
+    let accepting = go!(move || accept(&*listening, &acceptor, Arc::new(handle)));
+    signals.recv().expect("the hub of signals never ends");
+    drop(signals); // from now on a signal ends the process
+
+    listener.close();
+    accepting.join().expect("accepting does not panic");
+    clients.stop();
+    clients.open.wait_timeout(GRACE);
+    Ok(())
+}
+
+fn accept<L: Listener>(
+    listener: &L,
+    clients: &Arc<Clients<L::Socket>>,
+    handle: Arc<impl Fn(Connection<L::Socket>) + Send + Sync + 'static>,
+) {
+    let mut number = 0;
+    let mut complained = false;
+    loop {
+        match listener.accept() {
+            Ok(socket) => {
+                let connection = clients.add(number, socket);
+                let handle = Arc::clone(&handle);
+                go!(move || handle(connection));
+                number += 1;
+                complained = false;
+            }
+            Err(error) if is_closed(&error) => return,
+            Err(error) => {
+                // Out of descriptors, most likely. The connection stays in the queue of the system.
+                if !complained {
+                    let _ = writeln!(io::stderr(), "cannot accept: {error}");
+                }
+                complained = true;
+                time::sleep(NO_ROOM);
+            }
+        }
+    }
+}
+
+/// What a server listens with.
+pub trait Listener: Send + Sync + 'static {
+    type Socket: Socket;
+
+    fn accept(&self) -> io::Result<Self::Socket>;
+    /// Ends `accept`; there is nothing at the address from now on.
+    fn close(&self);
+    /// The address as a client would name it.
+    fn address(&self) -> String;
+}
+
+impl Listener for TcpListener {
+    type Socket = TcpStream;
+
+    fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = TcpListener::accept(self)?;
+        // What we write is complete: it need not wait for more. Fails if the client has gone already.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    fn close(&self) {
+        let _ = TcpListener::close(self);
+    }
+
+    fn address(&self) -> String {
+        self.local_addr().map_or_else(display, display)
+    }
+}
+
+impl Listener for UnixListener {
+    type Socket = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        UnixListener::accept(self).map(|(stream, _)| stream)
+    }
+
+    fn close(&self) {
+        let path = path(self);
+        let _ = UnixListener::close(self);
+        // Fails if somebody has removed it before us.
+        let _ = path.map(|path| blocking(|| fs::remove_file(path)));
+    }
+
+    fn address(&self) -> String {
+        let path = path(self).unwrap_or_default();
+        format!("unix:{}", path.display())
+    }
+}
+
+fn path(listener: &UnixListener) -> Option<PathBuf> {
+    let address = listener.local_addr().ok()?;
+    address.as_pathname().map(Path::to_owned)
+}
+
+fn display(what: impl Display) -> String {
+    what.to_string()
+}
+
+/// What a connection needs of its stream.
+pub trait Socket: Send + Sync + 'static {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()>;
+    fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()>;
+    fn close(&self);
+}
+
+macro_rules! socket {
+    ($type:ty) => {
+        impl Socket for $type {
+            fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                Read::read(&mut &*self, buffer)
+            }
+
+            fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+                Write::write(&mut &*self, bytes)
+            }
+
+            fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
+                <$type>::set_read_deadline(self, deadline)
+            }
+
+            fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
+                <$type>::set_write_deadline(self, deadline)
+            }
+
+            fn close(&self) {
+                let _ = <$type>::close(self); // fails if it is closed
+            }
+        }
+    };
+}
+
+socket!(TcpStream);
+socket!(UnixStream);
+
+/// At work: a stop leaves it alone.
+const BUSY: u8 = 0;
+/// Waits in [`Connection::read_when_idle`].
+const IDLE: u8 = 1;
+/// Was idle when the server was stopped, and must take away the deadline that woke it.
+const WOKEN: u8 = 2;
+
+/// A connection to a client. Reads and writes as its socket does, also by reference.
+pub struct Connection<S: Socket> {
+    number: u64,
+    client: Arc<Client<S>>,
+    clients: Arc<Clients<S>>,
+    /// Dropped last, after the descriptor: who has waited for all finds none open.
+    _open: DoneGuard,
+}
+
+struct Client<S> {
+    socket: S,
+    state: AtomicU8,
+}
+
+/// All connections of a server.
+struct Clients<S> {
+    is_stopping: AtomicBool,
+    list: Mutex<HashMap<u64, Arc<Client<S>>>>,
+    open: WaitGroup,
+}
+
+impl<S: Socket> Clients<S> {
+    fn add(self: &Arc<Self>, number: u64, socket: S) -> Connection<S> {
+        self.open.add(1);
+        let client = Arc::new(Client {
+            socket,
+            state: AtomicU8::new(BUSY),
+        });
+        self.list.lock().insert(number, Arc::clone(&client));
+        Connection {
+            number,
+            client,
+            clients: Arc::clone(self),
+            _open: self.open.guard(),
+        }
+    }
+
+    /// Wakes those who are idle, and has nobody become so.
+    fn stop(&self) {
+        self.is_stopping.store(true, SeqCst);
+        for client in self.list.lock().values() {
+            let state = &client.state;
+            if state.compare_exchange(IDLE, WOKEN, SeqCst, SeqCst).is_ok() {
+                let _ = client.socket.set_read_deadline(Some(Instant::now())); // fails if it is closed
+            }
+        }
+    }
+}
+
+impl<S: Socket> Connection<S> {
+    /// Reads the first bytes of something new: an idle connection waits here, and nowhere else.
+    ///
+    /// Gives 0 at the client's end, and also when the server stops and nothing more has come. One
+    /// goroutine at a time. A read deadline that was set before holds here too; it is gone after a stop.
+    pub fn read_when_idle(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Client { socket, state } = &*self.client;
+        state.store(IDLE, SeqCst);
+        let result = match self.is_stopping() {
+            true => Err(ErrorKind::TimedOut.into()),
+            false => socket.read(buffer),
+        };
+        if state.swap(BUSY, SeqCst) == WOKEN {
+            drop(self.clients.list.lock());
+            socket.set_read_deadline(None)?;
+        }
+        match result {
+            Err(error) if error.kind() == ErrorKind::TimedOut && self.is_stopping() => {
+                self.read_what_is_there(buffer)
+            }
+            result => result,
+        }
+    }
+
+    fn read_what_is_there(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let socket = self.socket();
+        socket.set_read_deadline(Some(Instant::now() + QUIET))?;
+        let result = socket.read(buffer);
+        socket.set_read_deadline(None)?;
+        match result {
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(0),
+            result => result,
+        }
+    }
+
+    /// Whether the server is to end: what is answered now should be the last on this connection.
+    pub fn is_stopping(&self) -> bool {
+        self.clients.is_stopping.load(SeqCst)
+    }
+
+    pub fn socket(&self) -> &S {
+        &self.client.socket
+    }
+
+    /// Counted from 0, in the order they were accepted.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How many there are at this moment.
+    pub fn open_count(&self) -> usize {
+        self.clients.list.lock().len()
+    }
+}
+
+impl<S: Socket> Drop for Connection<S> {
+    fn drop(&mut self) {
+        let removed = self.clients.list.lock().remove(&self.number);
+        drop(removed); // not under the lock: what it holds may be the socket
+    }
+}
+
+impl<S: Socket> Read for &Connection<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket().read(buffer)
+    }
+}
+
+impl<S: Socket> Write for &Connection<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<S: Socket> Read for Connection<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+}
+
+impl<S: Socket> Write for Connection<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! `echo`: what it sends back, whatever the clients do, and how it ends.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+
+use super::server::{Server, ask};
+use super::support::{assert_success, example, run, text};
+
+const ANY: &str = "127.0.0.1:0";
+
+#[test]
+fn echo_sends_back_what_it_gets_until_the_end() {
+    let server = Server::start("echo", ANY);
+    let mut client = server.connect();
+    for byte in 0..=255 {
+        assert_eq!(ask(&client, &[byte]), [byte]);
+    }
+    let mut writer = client.try_clone().expect("a clone");
+    let large: Vec<u8> = (0..4_000_000_u32)
+        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+        .collect();
+    let sent = large.clone();
+    let writing = thread::spawn(move || {
+        writer.write_all(&sent).expect("the server reads");
+        writer.shutdown(Shutdown::Write).expect("it is open");
+    });
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).expect("the server answers");
+    writing.join().expect("all is written");
+    assert!(answer == large);
+    server.stop();
+}
+
+#[test]
+fn echo_serves_a_path_and_removes_it() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("echo-{}", std::process::id()));
+    let address = format!("unix:{}", path.display());
+    let server = Server::start("echo", &address);
+    assert_eq!(server.address, address);
+    let mut client = UnixStream::connect(&path).expect("the server accepts");
+    client.write_all(b"hello").expect("the server reads");
+    let mut answer = [0; 5];
+    client.read_exact(&mut answer).expect("the server answers");
+    assert_eq!(&answer, b"hello");
+
+    let output = run(example("echo").arg(&address));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&address));
+    server.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn echo_names_an_address_it_cannot_have() {
+    for address in [
+        "localhost",
+        "localhost:no",
+        "unix:/none/such",
+        "203.0.113.1:1",
+    ] {
+        let output = run(example("echo").arg(address));
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let start = format!("echo: cannot listen at {address}: ");
+        assert!(stderr.starts_with(&start), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn servers_name_a_taken_port_and_show_their_usage() {
+    let taken = TcpListener::bind(ANY).expect("a port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    for name in ["echo", "chat"] {
+        let output = run(example(name).arg(&address));
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let start = format!("{name}: cannot listen at {address}: Address already in use");
+        assert!(stderr.starts_with(&start), "{stderr}");
+
+        let help = run(example(name).arg("--help"));
+        assert_success(&help);
+        assert!(text(&help.stdout).starts_with(&format!("usage: {name} ")));
+        let output = run(&mut example(name));
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.stderr, help.stdout);
+    }
+}
+
+#[test]
+fn echo_finishes_what_is_under_way_when_stopped() {
+    let server = Server::start("echo", ANY);
+    let (mut idle, mut busy) = (server.connect(), server.connect());
+    assert_eq!(ask(&idle, b"a"), b"a");
+    assert_eq!(ask(&busy, b"b"), b"b");
+    // More than the buffers hold: the server is blocked in a write when the signal comes.
+    let sent = vec![7; 20_000_000];
+    let mut writer = busy.try_clone().expect("a clone");
+    let expected = sent.len();
+    let writing = thread::spawn(move || {
+        writer.write_all(&sent).expect("the server reads");
+    });
+    busy.read_exact(&mut [0; 1000]).expect("the server answers");
+    server.signal(libc::SIGINT);
+    assert_eq!(idle.read(&mut [0; 1]).expect("an end"), 0);
+    let mut answer = Vec::new();
+    busy.read_to_end(&mut answer).expect("the server answers");
+    writing.join().expect("all is written");
+    assert_eq!(answer.len() + 1000, expected);
+    server.finish();
+}
+
+#[test]
+fn echo_cuts_who_does_not_read_when_stopped() {
+    let server = Server::start("echo", ANY);
+    let client = server.connect();
+    let mut writer = client.try_clone().expect("a clone");
+    let writing = thread::spawn(move || writer.write_all(&vec![7; 50_000_000]));
+    client.peek(&mut [0; 1]).expect("the server answers");
+    server.stop();
+    assert!(writing.join().expect("it does not panic").is_err());
+}
+
+#[test]
+fn echo_leaks_no_descriptor_in_a_storm() {
+    let server = Server::start("echo", ANY);
+    assert_eq!(ask(&server.connect(), b"first"), b"first");
+    // All descriptors that stay were made for the first; one more for a client who is there.
+    let present = server.connect();
+    assert_eq!(ask(&present, b"present"), b"present");
+    let before = server.descriptor_count() - 1;
+    drop(present);
+    let storm = |count: usize| {
+        for n in 0..count {
+            let mut client = server.connect();
+            match n % 3 {
+                0 => drop(client),
+                1 => client.write_all(&[0; 100]).expect("it is open"),
+                _ => assert_eq!(ask(&client, b"x"), b"x"),
+            }
+        }
+    };
+    thread::scope(|s| (0..4).for_each(|_| drop(s.spawn(|| storm(250)))));
+    server.wait_for_descriptors(before);
+    server.stop();
+}

@@ -118,7 +118,8 @@ fn cannot_listen(address: &str, error: &io::Error) -> String {
 /// Accepts connections until a signal comes, and calls `handle` for each, in a goroutine of its own.
 ///
 /// Prints `listening at ADDRESS` first, with the port that was found for port 0. Returns when all
-/// connections have ended or [`GRACE`] is over; then the end of the process cuts what is left.
+/// connections have ended or [`GRACE`] is over; then the end of the process cuts what is left, and a line
+/// on standard error says how many that were.
 pub fn serve<L: Listener>(
     listener: L,
     handle: impl Fn(Connection<L::Socket>) + Send + Sync + 'static,
@@ -143,7 +144,10 @@ pub fn serve<L: Listener>(
     listener.close();
     accepting.join().expect("accepting does not panic");
     clients.stop();
-    clients.open.wait_timeout(GRACE);
+    if !clients.open.wait_timeout(GRACE) {
+        let count = clients.list.lock().len();
+        let _ = writeln!(io::stderr(), "cut {count} that did not finish");
+    }
     Ok(())
 }
 
@@ -303,7 +307,6 @@ struct Clients<S> {
 
 impl<S: Socket> Clients<S> {
     fn add(self: &Arc<Self>, number: u64, socket: S) -> Connection<S> {
-        self.open.add(1);
         let client = Arc::new(Client {
             socket,
             state: AtomicU8::new(BUSY),

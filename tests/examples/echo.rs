@@ -120,7 +120,10 @@ fn echo_cuts_who_does_not_read_when_stopped() {
     let mut writer = client.try_clone().expect("a clone");
     let writing = thread::spawn(move || writer.write_all(&vec![7; 50_000_000]));
     client.peek(&mut [0; 1]).expect("the server answers");
-    server.stop();
+    server.signal(libc::SIGTERM);
+    let output = server.output();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "cut 1 that did not finish\n");
     assert!(writing.join().expect("it does not panic").is_err());
 }
 

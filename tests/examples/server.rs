@@ -66,11 +66,15 @@ impl Server {
         assert_eq!(result, 0);
     }
 
-    /// Waits for the end, which must be a good one.
-    pub fn finish(mut self) {
+    /// Waits for the end, which must be a good one: nobody is cut.
+    pub fn finish(self) {
+        assert_success(&self.output());
+    }
+
+    /// Waits for the end, however it is.
+    pub fn output(mut self) -> Output {
         let child = self.child.take().expect("it runs");
-        let output: Output = finish(child, &self.address);
-        assert_success(&output);
+        finish(child, &self.address)
     }
 
     pub fn stop(self) {

@@ -6,6 +6,8 @@
 mod chat;
 mod digest;
 mod echo;
+mod kv;
+mod kv_client;
 mod server;
 mod support;
 

@@ -22,9 +22,11 @@ pub fn example(name: &str) -> Command {
         .nth(2)
         .expect("target/<profile>/deps/<test>");
     let path = profile.join("examples").join(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{name}.rs"));
     let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    let (built, written) = (changed(&path), changed(&source));
+    let (built, written) = (
+        changed(&path),
+        sources(name).iter().filter_map(|p| changed(p)).max(),
+    );
     assert!(
         built.is_some() && built >= written,
         "{} is missing or older than its source: `cargo test` builds it; with a choice of tests, \
@@ -32,6 +34,17 @@ pub fn example(name: &str) -> Command {
         path.display()
     );
     Command::new(path)
+}
+
+/// The files of an example: one, or those of a folder.
+fn sources(name: &str) -> Vec<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    match fs::read_dir(examples.join(name)) {
+        Ok(entries) => entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect(),
+        Err(_) => vec![examples.join(format!("{name}.rs"))],
+    }
 }
 
 pub fn run(command: &mut Command) -> Output {

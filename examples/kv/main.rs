@@ -1,0 +1,70 @@
+//! A server for the Redis protocol: strings, numbers, keys that end, and messages.
+//!
+//! `cargo run --release --example kv -- localhost:6379` listens there; then use it as one would Redis:
+//! `redis-cli SET name value EX 60`, `redis-benchmark -q -t get,set -P 16`. It keeps all in memory and
+//! has no second copy: what was stored ends with the process.
+//!
+//! A goroutine per client reads and writes (client.rs); protocol.rs and reply.rs know how requests and
+//! replies look, commands.rs and strings.rs what is asked for, store.rs where the values are. Messages
+//! to subscribers go through mailboxes (pubsub.rs).
+
+mod client;
+mod commands;
+mod glob;
+mod keys;
+mod number;
+mod protocol;
+mod pubsub;
+mod reply;
+#[path = "../support/server.rs"]
+mod server;
+mod store;
+mod strings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use sudog::go;
+
+use pubsub::Channels;
+use server::{listen_tcp, serve};
+use store::Store;
+
+const USAGE: &str = "\
+usage: kv HOST:PORT
+Serve keys and values to clients of Redis: redis-cli, redis-benchmark, libraries.
+";
+
+/// What all clients share.
+pub struct Shared {
+    store: Store,
+    channels: Arc<Channels>,
+    address: String,
+    started: Instant,
+    /// How many clients have come, and how many commands they have sent.
+    connections: AtomicU64,
+    commands: AtomicU64,
+}
+
+#[sudog::main]
+fn main() -> ExitCode {
+    server::run(USAGE, |[address]| {
+        let listener = listen_tcp(&address)?;
+        let shared = Arc::new(Shared {
+            store: Store::new(),
+            channels: Arc::default(),
+            address: listener.local_addr().map_or(address, |at| at.to_string()),
+            started: Instant::now(),
+            connections: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+        });
+        let sweeping = Arc::clone(&shared);
+        go!(move || sweeping.store.sweep());
+        serve(listener, move |connection| {
+            // An error says that the client has gone; no news.
+            let _ = client::serve(Arc::clone(&shared), connection);
+        })
+    })
+}

@@ -6,6 +6,7 @@
 mod chat;
 mod digest;
 mod echo;
+mod http;
 mod kv;
 mod kv_client;
 mod server;

@@ -10,6 +10,7 @@
 mod server;
 
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use server::{Connection, Socket, listen_tcp, listen_unix, serve};
@@ -18,6 +19,9 @@ const USAGE: &str = "\
 usage: echo ADDRESS
 Send back to each client what it sends. ADDRESS is HOST:PORT or unix:PATH.
 ";
+
+/// What is read at once: little, for those many who are idle, and more for those who send much.
+const SIZES: RangeInclusive<usize> = 1 << 10..=64 << 10;
 
 #[sudog::main]
 fn main() -> ExitCode {
@@ -33,11 +37,16 @@ fn handle<S: Socket>(connection: Connection<S>) {
 }
 
 fn echo<S: Socket>(mut connection: Connection<S>) -> io::Result<()> {
-    let mut buffer = [0; 16 << 10];
+    let mut buffer = vec![0; *SIZES.start()];
     loop {
-        match connection.read_when_idle(&mut buffer)? {
-            0 => return Ok(()),
-            n => connection.write_all(&buffer[..n])?,
+        let n = connection.read_when_idle(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        connection.write_all(&buffer[..n])?;
+        // More is there, most likely.
+        if n == buffer.len() && n < *SIZES.end() {
+            buffer.resize(2 * n, 0);
         }
     }
 }

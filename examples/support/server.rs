@@ -17,22 +17,26 @@
 
 #![allow(dead_code, reason = "each server is a program, and uses its part")]
 
+mod listen;
+
 use std::collections::HashMap;
-use std::fmt::Display;
+use std::env;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net as unix;
-use std::path::{Path, PathBuf};
+use std::net::Shutdown;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
-use sudog::net::{TcpListener, TcpStream, UnixListener, UnixStream, is_closed};
+use sudog::chan::Receiver;
+use sudog::net::{TcpStream, UnixStream, is_closed};
+use sudog::runtime::num_goroutines;
 use sudog::signal::{self, Signal};
 use sudog::sync::{DoneGuard, Mutex, WaitGroup};
-use sudog::{blocking, go, time};
+use sudog::{go, select, time};
+
+#[allow(unused_imports, reason = "as above")]
+pub use listen::{Listener, listen_tcp, listen_unix};
 
 /// How long connections may take to finish once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -40,15 +44,32 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// How long nothing comes from a connection that has no more to say.
 const QUIET: Duration = Duration::from_millis(100);
 
+/// How long what a client sends after our end is read.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How long to leave the listener alone when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(50);
 
+/// How often we say so at most: it may last, and come and go with each client.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
 /// Runs a server with its `N` arguments, and says what went wrong: its `main`.
 ///
-/// `--help` prints `usage`, which begins with `usage: NAME `; so does a wrong number of arguments.
+/// `--help` prints `usage`, which begins with `usage: NAME `; a wrong number of arguments is told it too.
 pub fn run<const N: usize>(
     usage: &str,
     server: impl FnOnce([String; N]) -> Result<(), String>,
+) -> ExitCode {
+    run_with(usage, |arguments| {
+        let arguments = <[String; N]>::try_from(arguments).ok()?;
+        Some(server(arguments))
+    })
+}
+
+/// Runs a server that takes this or that number of arguments: `None` says that they are not right.
+pub fn run_with(
+    usage: &str,
+    server: impl FnOnce(Vec<String>) -> Option<Result<(), String>>,
 ) -> ExitCode {
     let name = usage.split(' ').nth(1).expect("the usage names the server");
     let mut arguments = Vec::new();
@@ -72,60 +93,33 @@ pub fn run<const N: usize>(
             _ => arguments.push(argument),
         }
     }
-    let Ok(arguments) = <[String; N]>::try_from(arguments) else {
-        eprint!("{usage}");
-        return ExitCode::from(2);
-    };
     match server(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
             eprintln!("{name}: {error}");
             ExitCode::FAILURE
+        }
+        None => {
+            eprint!("{usage}");
+            ExitCode::from(2)
         }
     }
 }
 
-/// Listens at `HOST:PORT`.
-pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))
-}
-
-/// Listens at a path of the file system.
-pub fn listen_unix(path: &str) -> Result<UnixListener, String> {
-    let in_use = |error: &io::Error| error.kind() == ErrorKind::AddrInUse;
-    UnixListener::bind(path)
-        .or_else(|error| match error {
-            error if in_use(&error) && blocking(|| is_stale(Path::new(path))) => {
-                blocking(|| fs::remove_file(path))?;
-                UnixListener::bind(path)
-            }
-            error => Err(error),
-        })
-        .map_err(|error| cannot_listen(&format!("unix:{path}"), &error))
-}
-
-/// Whether a path is what a server has left that was killed: a socket at which nobody listens.
-fn is_stale(path: &Path) -> bool {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
-    is_socket && unix::UnixStream::connect(path).is_err_and(refused)
-}
-
-fn cannot_listen(address: &str, error: &io::Error) -> String {
-    format!("cannot listen at {address}: {error}")
-}
-
 /// Accepts connections until a signal comes, and calls `handle` for each, in a goroutine of its own.
 ///
-/// Prints `listening at ADDRESS` first, with the port that was found for port 0. Returns when all
-/// connections have ended or [`GRACE`] is over; then the end of the process cuts what is left, and a line
-/// on standard error says how many that were.
+/// Prints `listening at ADDRESS` first, with the port that was found for port 0, and at each SIGUSR1 how
+/// many connections and goroutines there are. Returns when all connections have ended or [`GRACE`] is
+/// over; then the end of the process cuts what is left, and a line on standard error says how many that were.
 pub fn serve<L: Listener>(
     listener: L,
     handle: impl Fn(Connection<L::Socket>) + Send + Sync + 'static,
 ) -> Result<(), String> {
-    let signals = [Signal::SIGINT, Signal::SIGTERM];
-    let signals = signal::notify(&signals).map_err(|error| format!("signals: {error}"))?;
+    let notify = |signals: &[Signal]| {
+        signal::notify(signals).map_err(|error| format!("cannot wait for signals: {error}"))
+    };
+    let stops = notify(&[Signal::SIGINT, Signal::SIGTERM])?;
+    let looks = notify(&[Signal::SIGUSR1])?;
     let clients = Arc::new(Clients {
         is_stopping: AtomicBool::new(false),
         list: Mutex::new(HashMap::new()),
@@ -138,8 +132,8 @@ pub fn serve<L: Listener>(
     let (listener, acceptor) = (Arc::new(listener), Arc::clone(&clients));
     let listening = Arc::clone(&listener);
     let accepting = go!(move || accept(&*listening, &acceptor, Arc::new(handle)));
-    signals.recv().expect("the hub of signals never ends");
-    drop(signals); // from now on a signal ends the process
+    wait_for_stop(&stops, &looks, &clients);
+    drop(stops); // from now on a signal ends the process
 
     listener.close();
     accepting.join().expect("accepting does not panic");
@@ -151,13 +145,26 @@ pub fn serve<L: Listener>(
     Ok(())
 }
 
+fn wait_for_stop<S>(stops: &Receiver<Signal>, looks: &Receiver<Signal>, clients: &Clients<S>) {
+    loop {
+        select! {
+            recv(stops) -> _ => return,
+            recv(looks) -> _ => {
+                let (open, goroutines) = (clients.list.lock().len(), num_goroutines());
+                // Fails if nobody reads, who then does not want to know.
+                let _ = writeln!(io::stdout(), "{open} connections, {goroutines} goroutines");
+            }
+        }
+    }
+}
+
 fn accept<L: Listener>(
     listener: &L,
     clients: &Arc<Clients<L::Socket>>,
     handle: Arc<impl Fn(Connection<L::Socket>) + Send + Sync + 'static>,
 ) {
     let mut number = 0;
-    let mut complained = false;
+    let mut complained: Option<Instant> = None;
     loop {
         match listener.accept() {
             Ok(socket) => {
@@ -165,78 +172,18 @@ fn accept<L: Listener>(
                 let handle = Arc::clone(&handle);
                 go!(move || handle(connection));
                 number += 1;
-                complained = false;
             }
             Err(error) if is_closed(&error) => return,
             Err(error) => {
                 // Out of descriptors, most likely. The connection stays in the queue of the system.
-                if !complained {
+                if complained.is_none_or(|then| then.elapsed() > COMPLAIN) {
                     let _ = writeln!(io::stderr(), "cannot accept: {error}");
+                    complained = Some(Instant::now());
                 }
-                complained = true;
                 time::sleep(NO_ROOM);
             }
         }
     }
-}
-
-/// What a server listens with.
-pub trait Listener: Send + Sync + 'static {
-    type Socket: Socket;
-
-    fn accept(&self) -> io::Result<Self::Socket>;
-    /// Ends `accept`; there is nothing at the address from now on.
-    fn close(&self);
-    /// The address as a client would name it.
-    fn address(&self) -> String;
-}
-
-impl Listener for TcpListener {
-    type Socket = TcpStream;
-
-    fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = TcpListener::accept(self)?;
-        // What we write is complete: it need not wait for more. Fails if the client has gone already.
-        let _ = stream.set_nodelay(true);
-        Ok(stream)
-    }
-
-    fn close(&self) {
-        let _ = TcpListener::close(self);
-    }
-
-    fn address(&self) -> String {
-        self.local_addr().map_or_else(display, display)
-    }
-}
-
-impl Listener for UnixListener {
-    type Socket = UnixStream;
-
-    fn accept(&self) -> io::Result<UnixStream> {
-        UnixListener::accept(self).map(|(stream, _)| stream)
-    }
-
-    fn close(&self) {
-        let path = path(self);
-        let _ = UnixListener::close(self);
-        // Fails if somebody has removed it before us.
-        let _ = path.map(|path| blocking(|| fs::remove_file(path)));
-    }
-
-    fn address(&self) -> String {
-        let path = path(self).unwrap_or_default();
-        format!("unix:{}", path.display())
-    }
-}
-
-fn path(listener: &UnixListener) -> Option<PathBuf> {
-    let address = listener.local_addr().ok()?;
-    address.as_pathname().map(Path::to_owned)
-}
-
-fn display(what: impl Display) -> String {
-    what.to_string()
 }
 
 /// What a connection needs of its stream.
@@ -245,6 +192,7 @@ pub trait Socket: Send + Sync + 'static {
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
     fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()>;
     fn set_write_deadline(&self, deadline: Option<Instant>) -> io::Result<()>;
+    fn end_writing(&self) -> io::Result<()>;
     fn close(&self);
 }
 
@@ -267,6 +215,10 @@ macro_rules! socket {
                 <$type>::set_write_deadline(self, deadline)
             }
 
+            fn end_writing(&self) -> io::Result<()> {
+                self.shutdown(Shutdown::Write)
+            }
+
             fn close(&self) {
                 let _ = <$type>::close(self); // fails if it is closed
             }
@@ -279,7 +231,7 @@ socket!(UnixStream);
 
 /// At work: a stop leaves it alone.
 const BUSY: u8 = 0;
-/// Waits in [`Connection::read_when_idle`].
+/// Waits in [`Connection::when_idle`].
 const IDLE: u8 = 1;
 /// Was idle when the server was stopped, and must take away the deadline that woke it.
 const WOKEN: u8 = 2;
@@ -333,16 +285,21 @@ impl<S: Socket> Clients<S> {
 }
 
 impl<S: Socket> Connection<S> {
-    /// Reads the first bytes of something new: an idle connection waits here, and nowhere else.
+    /// Reads the first bytes of something new: an idle connection waits here.
     ///
     /// Gives 0 at the client's end, and also when the server stops and nothing more has come. One
     /// goroutine at a time. A read deadline that was set before holds here too; it is gone after a stop.
     pub fn read_when_idle(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.when_idle(|socket| socket.read(buffer))
+    }
+
+    /// Waits as [`read_when_idle`](Self::read_when_idle) does, for something else that reads.
+    pub fn when_idle(&self, mut read: impl FnMut(&S) -> io::Result<usize>) -> io::Result<usize> {
         let Client { socket, state } = &*self.client;
         state.store(IDLE, SeqCst);
         let result = match self.is_stopping() {
             true => Err(ErrorKind::TimedOut.into()),
-            false => socket.read(buffer),
+            false => read(socket),
         };
         if state.swap(BUSY, SeqCst) == WOKEN {
             drop(self.clients.list.lock());
@@ -350,21 +307,29 @@ impl<S: Socket> Connection<S> {
         }
         match result {
             Err(error) if error.kind() == ErrorKind::TimedOut && self.is_stopping() => {
-                self.read_what_is_there(buffer)
+                socket.set_read_deadline(Some(Instant::now() + QUIET))?;
+                let result = read(socket);
+                socket.set_read_deadline(None)?;
+                match result {
+                    Err(error) if error.kind() == ErrorKind::TimedOut => Ok(0),
+                    result => result,
+                }
             }
             result => result,
         }
     }
 
-    fn read_what_is_there(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let socket = self.socket();
-        socket.set_read_deadline(Some(Instant::now() + QUIET))?;
-        let result = socket.read(buffer);
-        socket.set_read_deadline(None)?;
-        match result {
-            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(0),
-            result => result,
-        }
+    /// Lets the client read what was written last: a close with bytes unread would reset the connection, and
+    /// what is on its way with it. So what still comes is thrown away, for [`LINGER`] or until its end.
+    pub fn linger(&self) {
+        let deadline = Some(Instant::now() + LINGER);
+        let drain = || {
+            self.socket().end_writing()?;
+            self.socket().set_read_deadline(deadline)?;
+            while self.socket().read(&mut [0; 4 << 10])? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = drain(); // fails if there is nobody, or who does not stop
     }
 
     /// Whether the server is to end: what is answered now should be the last on this connection.

@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::thread;
+use std::process::Child;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use super::server::{Server, ask};
-use super::support::{assert_success, example, run, text};
+use super::support::{PATIENCE, assert_success, example, run, start, text};
 
 const ANY: &str = "127.0.0.1:0";
 
@@ -51,6 +53,56 @@ fn echo_serves_a_path_and_removes_it() {
     assert!(text(&output.stderr).contains(&address));
     server.stop();
     assert!(!path.exists());
+}
+
+#[test]
+fn echo_takes_the_place_of_one_that_was_killed_and_of_nothing_else() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stale-{}", std::process::id()));
+    let address = format!("unix:{}", path.display());
+    drop(Server::start("echo", &address)); // kills it
+    assert!(path.exists());
+    let server = Server::start("echo", &address);
+
+    // Somebody else's socket has come in its place, and is not ours to remove.
+    fs::remove_file(&path).expect("it is there");
+    let other = UnixListener::bind(&path).expect("the path is free");
+    server.stop();
+    let client = UnixStream::connect(&path).expect("it is there");
+    let (accepted, _) = other.accept().expect("the client");
+    drop((client, accepted, other));
+
+    // What is no socket stays, too.
+    fs::remove_file(&path).expect("it is there");
+    fs::write(&path, "mine").expect("a file can be written");
+    let output = run(example("echo").arg(&address));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read(&path).expect("it is there"), b"mine");
+    fs::remove_file(&path).expect("it is there");
+}
+
+#[test]
+fn echoes_that_start_at_once_at_a_stale_path_leave_one() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("race-{}", std::process::id()));
+    let address = format!("unix:{}", path.display());
+    for _ in 0..20 {
+        drop(UnixListener::bind(&path).expect("the path is free"));
+        let mut children: Vec<_> = (0..4)
+            .map(|_| start(example("echo").arg(&address)))
+            .collect();
+        // The losers end by themselves, and the one that stays is alive at the path.
+        let lost = |child: &mut Child| child.try_wait().expect("a child").is_some();
+        let deadline = Instant::now() + PATIENCE;
+        while children.len() > 1 {
+            children.retain_mut(|child| !lost(child));
+            assert!(Instant::now() < deadline, "{} are left", children.len());
+            thread::sleep(Duration::from_millis(1));
+        }
+        let mut winner = children.pop().expect("one has the path");
+        UnixStream::connect(&path).expect("it accepts");
+        winner.kill().expect("it runs");
+        winner.wait().expect("it ends");
+        fs::remove_file(&path).expect("it was left");
+    }
 }
 
 #[test]
@@ -129,11 +181,13 @@ fn echo_cuts_who_does_not_read_when_stopped() {
 
 #[test]
 fn echo_leaks_no_descriptor_in_a_storm() {
-    let server = Server::start("echo", ANY);
+    let mut server = Server::start("echo", ANY);
+    let nobody = server.counts();
     // All descriptors that stay are made for the first client; one more is its own.
     let present = server.connect();
     assert_eq!(ask(&present, b"present"), b"present");
     let before = server.descriptor_count() - 1;
+    assert_eq!(server.counts(), (nobody.0 + 1, nobody.1 + 1));
     drop(present);
     let storm = |count: usize| {
         for n in 0..count {
@@ -147,5 +201,6 @@ fn echo_leaks_no_descriptor_in_a_storm() {
     };
     thread::scope(|s| (0..4).for_each(|_| drop(s.spawn(|| storm(250)))));
     server.wait_for_descriptors(before);
+    server.wait_for_counts(nobody);
     server.stop();
 }

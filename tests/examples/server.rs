@@ -3,31 +3,39 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::process::{Child, Output};
+use std::process::{Child, ChildStdout, Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::{PATIENCE, assert_success, example, finish, start};
+use socket2::SockRef;
+
+use super::support::{PATIENCE, assert_success, example, finish, start, text};
 
 /// A server, killed at its end if the test has failed before it was stopped.
 pub struct Server {
     child: Option<Child>,
     pub address: String,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
     /// Starts an example, and waits until it listens.
     pub fn start(name: &str, address: &str) -> Server {
-        let mut child = start(example(name).arg(address));
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is a pipe");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("the pipe can be read");
-        let address = line.trim_end().strip_prefix("listening at ");
+        Server::start_with(example(name).arg(address))
+    }
+
+    pub fn start_with(command: &mut Command) -> Server {
+        let mut child = start(command);
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let line = read_line(&mut stdout);
+        let Some(address) = line.strip_prefix("listening at ") else {
+            let output = finish(child, "the server");
+            panic!("{line:?} does not say where; {}", text(&output.stderr));
+        };
         Server {
-            address: address.expect("it says where").to_owned(),
+            address: address.to_owned(),
             child: Some(child),
+            stdout,
         }
     }
 
@@ -54,6 +62,30 @@ impl Server {
         while self.descriptor_count() != expected {
             let now = self.descriptor_count();
             assert!(Instant::now() < deadline, "{now} open, not {expected}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The numbers of connections and of goroutines, as the server has them.
+    pub fn counts(&mut self) -> (usize, usize) {
+        self.signal(libc::SIGUSR1);
+        let line = read_line(&mut self.stdout);
+        let number = |word: &str| word.parse().expect("a number");
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            [open, "connections,", goroutines, "goroutines"] => (number(open), number(goroutines)),
+            _ => panic!("{line:?}"),
+        }
+    }
+
+    /// Waits until so many connections and goroutines are there.
+    pub fn wait_for_counts(&mut self, expected: (usize, usize)) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.counts();
+            if now == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{now:?}, not {expected:?}");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -92,6 +124,12 @@ impl Drop for Server {
     }
 }
 
+fn read_line(stdout: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("the pipe can be read");
+    line.trim_end().to_owned()
+}
+
 /// Writes, and reads the same number of bytes.
 pub fn ask(mut stream: &TcpStream, text: &[u8]) -> Vec<u8> {
     use std::io::Read;
@@ -99,4 +137,10 @@ pub fn ask(mut stream: &TcpStream, text: &[u8]) -> Vec<u8> {
     let mut answer = vec![0; text.len()];
     stream.read_exact(&mut answer).expect("the server answers");
     answer
+}
+
+/// Has the system keep little for who does not read, so that there is less to fill before it is slow.
+pub fn take_little(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    socket.set_recv_buffer_size(4096).expect("a size");
 }

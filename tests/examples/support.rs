@@ -36,15 +36,25 @@ pub fn example(name: &str) -> Command {
     Command::new(path)
 }
 
-/// The files of an example: one, or those of a folder.
+/// The files of an example: one, or those of a folder, and what it may share with others.
 fn sources(name: &str) -> Vec<PathBuf> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    match fs::read_dir(examples.join(name)) {
-        Ok(entries) => entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect(),
-        Err(_) => vec![examples.join(format!("{name}.rs"))],
+    let files = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.expect("an entry").path())
+    };
+    let mut sources: Vec<_> = files(examples.join(name)).collect();
+    if sources.is_empty() {
+        sources.push(examples.join(format!("{name}.rs")));
     }
+    let shares = |path: &PathBuf| {
+        let text = fs::read_to_string(path);
+        text.is_ok_and(|text| text.contains("support/"))
+    };
+    if sources.iter().any(shares) {
+        sources.extend(files(examples.join("support")));
+    }
+    sources
 }
 
 pub fn run(command: &mut Command) -> Output {

@@ -9,8 +9,13 @@ mod echo;
 mod http;
 mod kv;
 mod kv_client;
+mod many;
 mod server;
 mod support;
+mod tls_echo;
+mod tool;
+mod ws_chat;
+mod ws_page;
 
 use std::env;
 use std::fs;

@@ -90,6 +90,14 @@ impl Server {
         }
     }
 
+    /// The memory that it really uses.
+    pub fn memory_bytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.expect("a size").parse::<usize>().expect("a number") * 1024
+    }
+
     /// Asks it to end.
     pub fn signal(&self, signal: i32) {
         let pid = self.pid().cast_signed();

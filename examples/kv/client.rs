@@ -27,7 +27,10 @@ const INPUT_STEP: usize = 1 << 20;
 /// Replies are written when they are this long, even if there are more requests.
 const OUTPUT_MAX: usize = 256 << 10;
 
-/// How long to read on after a protocol error: to close at once would lose the reply on its way.
+/// What of its memory the output keeps meanwhile.
+const OUTPUT_USUAL: usize = 64 << 10;
+
+/// How long to read on after the last reply: to close with bytes unread would lose it on its way.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 pub struct Client {
@@ -35,7 +38,7 @@ pub struct Client {
     /// What it has subscribed to, if ever. It sends its rest before the connection counts as ended.
     pub subscriber: Option<Subscriber>,
     pub connection: Connection<TcpStream>,
-    /// It has said QUIT.
+    /// It has said QUIT, or something that no client of ours says.
     pub is_leaving: bool,
     parser: Parser,
 }
@@ -54,16 +57,13 @@ pub fn serve(shared: Arc<Shared>, connection: Connection<TcpStream>) -> io::Resu
     while input.read(&client.connection)? {
         let answered = client.answer(&mut input, &mut out);
         if let Ok(Err(error)) = &answered {
-            reply::error(&mut out, format!("ERR {error}"));
+            reply::error(&mut out, error.text());
         }
         client.flush(&mut out)?;
-        if answered?.is_err() {
+        if answered?.is_err() || client.is_leaving {
             return client.say_farewell();
         }
-        if client.is_leaving {
-            break;
-        }
-        out.shrink_to(OUTPUT_MAX);
+        out.shrink_to(OUTPUT_USUAL);
     }
     Ok(())
 }
@@ -167,7 +167,10 @@ impl Input {
 
     /// Removes the first `n`, and gives back what a large request has taken.
     fn consume(&mut self, n: usize) {
-        self.bytes.copy_within(n..self.filled, 0);
+        // Of a large one that is not whole nothing is removed, and it must not be moved for each piece.
+        if n > 0 {
+            self.bytes.copy_within(n..self.filled, 0);
+        }
         self.filled -= n;
         if self.filled <= INPUT_USUAL / 2 && self.bytes.len() > INPUT_USUAL {
             self.bytes.truncate(INPUT_USUAL);

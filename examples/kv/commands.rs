@@ -21,6 +21,8 @@ struct Command {
     /// Where its keys are: first, last (if negative, from the end), and the step between two.
     keys: (i64, i64, i64),
     handler: Handler,
+    /// Those that its second string chooses between: commands of their own, called `name|subcommand`.
+    subcommands: &'static [Command],
 }
 
 const fn command(
@@ -36,6 +38,19 @@ const fn command(
         flags,
         keys,
         handler,
+        subcommands: &[],
+    }
+}
+
+const fn choice(
+    name: &'static str,
+    arity: i64,
+    handler: Handler,
+    subcommands: &'static [Command],
+) -> Command {
+    Command {
+        subcommands,
+        ..command(name, arity, SLOW, NONE, handler)
     }
 }
 
@@ -69,10 +84,18 @@ const COMMANDS: &[Command] = &[
     command("subscribe", -2, MESSAGES, NONE, subscribe),
     command("unsubscribe", -1, MESSAGES, NONE, unsubscribe),
     command("info", -1, SLOW, NONE, info),
-    command("command", -1, SLOW, NONE, describe),
-    command("config", -2, SLOW, NONE, config),
+    choice("command", -1, describe_all, DESCRIPTIONS),
+    choice("config", -2, config_get, SETTINGS),
     command("quit", -1, FAST, NONE, quit),
 ];
+
+const DESCRIPTIONS: &[Command] = &[
+    command("command|count", 2, SLOW, NONE, count),
+    command("command|info", -2, SLOW, NONE, describe),
+    command("command|list", -2, SLOW, NONE, list),
+];
+
+const SETTINGS: &[Command] = &[command("config|get", -3, SLOW, NONE, config_get)];
 
 /// What a client with subscriptions may ask for.
 const WHILE_LISTENING: &[&str] = &["subscribe", "unsubscribe", "ping", "quit"];
@@ -83,7 +106,10 @@ const SHOWN_MAX: usize = 128;
 /// Answers one request.
 pub fn execute(client: &mut Client, args: Args, out: &mut Vec<u8>) {
     let Some(command) = find(args.at(0)) else {
-        return unknown(args, out);
+        return unknown(client, args, out);
+    };
+    let Some(command) = choose(command, args) else {
+        return unknown_subcommand(args, out);
     };
     let len = args.len() as i64;
     let fits = match command.arity {
@@ -113,26 +139,51 @@ fn find(name: &[u8]) -> Option<&'static Command> {
         .find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
+/// The command that is meant by one with subcommands: one of those, or itself if none is named.
+fn choose(command: &'static Command, args: Args) -> Option<&'static Command> {
+    if command.subcommands.is_empty() || args.len() < 2 {
+        return Some(command);
+    }
+    let asked = args.at(1);
+    command.subcommands.iter().find(|subcommand| {
+        let (_, name) = subcommand.name.split_once('|').unwrap_or_default();
+        name.as_bytes().eq_ignore_ascii_case(asked)
+    })
+}
+
 pub fn wrong_number(out: &mut Vec<u8>, name: &str) {
     let text = format!("ERR wrong number of arguments for '{name}' command");
     reply::error(out, text);
 }
 
-fn unknown(args: Args, out: &mut Vec<u8>) {
-    let shown = |bytes: &[u8], max: usize| bytes[..bytes.len().min(max)].to_vec();
+/// What an error shows of a string: its beginning, in which a zero byte ends it, as in C.
+pub fn shown(bytes: &[u8], max: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(max)];
+    let end = bytes.iter().position(|byte| *byte == 0);
+    &bytes[..end.unwrap_or(bytes.len())]
+}
+
+fn unknown(client: &mut Client, args: Args, out: &mut Vec<u8>) {
+    let name = args.at(0);
+    if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
+        // A browser, most likely, that a page has talked into sending a form to us. What it has for a
+        // body might be commands.
+        client.is_leaving = true;
+        return;
+    }
     let mut rest = Vec::new();
     for arg in args.from(1) {
         if rest.len() >= SHOWN_MAX {
             break;
         }
+        let room = SHOWN_MAX - rest.len();
         rest.push(b'\'');
-        rest.extend(shown(arg, SHOWN_MAX - rest.len()));
+        rest.extend(shown(arg, room));
         rest.extend(b"' ");
     }
-    let name = shown(args.at(0), SHOWN_MAX);
     let text = [
         b"ERR unknown command '",
-        &name[..],
+        shown(name, SHOWN_MAX),
         b"', with args beginning with: ",
         &rest,
     ];
@@ -140,11 +191,10 @@ fn unknown(args: Args, out: &mut Vec<u8>) {
 }
 
 fn unknown_subcommand(args: Args, out: &mut Vec<u8>) {
-    let shown = &args.at(1)[..args.at(1).len().min(SHOWN_MAX)];
     let name = args.at(0).to_ascii_uppercase();
     let text = [
         b"ERR unknown subcommand '",
-        shown,
+        shown(args.at(1), SHOWN_MAX),
         b"'. Try ",
         &name,
         b" HELP.",
@@ -206,6 +256,11 @@ fn unsubscribe(client: &mut Client, args: Args, out: &mut Vec<u8>) {
                 subscriber.unsubscribe_all();
             }
             channels.for_each(|channel| subscriber.unsubscribe(channel));
+            if !subscriber.is_listening()
+                && let Some(subscriber) = client.subscriber.take()
+            {
+                subscriber.finish();
+            }
         }
         None if channels.peek().is_none() => confirm(out, b"unsubscribe", None, 0),
         None => channels.for_each(|channel| confirm(out, b"unsubscribe", Some(channel), 0)),
@@ -258,38 +313,41 @@ fn info(client: &mut Client, args: Args, out: &mut Vec<u8>) {
     reply::bulk(out, text.as_bytes());
 }
 
-/// COMMAND, COMMAND COUNT, COMMAND LIST, COMMAND INFO [NAME ..].
-fn describe(_: &mut Client, args: Args, out: &mut Vec<u8>) {
-    let Some(subcommand) = args.from(1).next() else {
-        reply::array(out, COMMANDS.len());
-        return COMMANDS
-            .iter()
-            .for_each(|command| describe_one(command, out));
-    };
-    match &*subcommand.to_ascii_lowercase() {
-        b"count" => reply::integer(out, COMMANDS.len() as i64),
-        b"list" => {
-            reply::array(out, COMMANDS.len());
-            for command in COMMANDS {
-                reply::bulk(out, command.name.as_bytes());
-            }
+/// COMMAND
+fn describe_all(_: &mut Client, _: Args, out: &mut Vec<u8>) {
+    reply::array(out, COMMANDS.len());
+    for command in COMMANDS {
+        describe_one(command, out);
+    }
+}
+
+/// COMMAND INFO [NAME ..]
+fn describe(client: &mut Client, args: Args, out: &mut Vec<u8>) {
+    if args.len() == 2 {
+        return describe_all(client, args, out);
+    }
+    reply::array(out, args.len() - 2);
+    for name in args.from(2) {
+        match find(name) {
+            Some(command) => describe_one(command, out),
+            None => out.extend_from_slice(reply::NULL),
         }
-        b"info" if args.len() > 2 => {
-            reply::array(out, args.len() - 2);
-            for name in args.from(2) {
-                match find(name) {
-                    Some(command) => describe_one(command, out),
-                    None => out.extend_from_slice(b"*-1\r\n"),
-                }
-            }
-        }
-        b"info" => {
-            reply::array(out, COMMANDS.len());
-            COMMANDS
-                .iter()
-                .for_each(|command| describe_one(command, out));
-        }
-        _ => unknown_subcommand(args, out),
+    }
+}
+
+/// COMMAND COUNT
+fn count(_: &mut Client, _: Args, out: &mut Vec<u8>) {
+    reply::integer(out, COMMANDS.len() as i64);
+}
+
+/// COMMAND LIST
+fn list(_: &mut Client, args: Args, out: &mut Vec<u8>) {
+    if args.len() > 2 {
+        return reply::error(out, strings::SYNTAX);
+    }
+    reply::array(out, COMMANDS.len());
+    for command in COMMANDS {
+        reply::bulk(out, command.name.as_bytes());
     }
 }
 
@@ -308,13 +366,7 @@ fn describe_one(command: &Command, out: &mut Vec<u8>) {
 }
 
 /// CONFIG GET NAME ..: redis-benchmark asks for these two, to show them with its results.
-fn config(_: &mut Client, args: Args, out: &mut Vec<u8>) {
-    if !args.at(1).eq_ignore_ascii_case(b"get") {
-        return unknown_subcommand(args, out);
-    }
-    if args.len() < 3 {
-        return wrong_number(out, "config|get");
-    }
+fn config_get(_: &mut Client, args: Args, out: &mut Vec<u8>) {
     let settings = [("save", ""), ("appendonly", "no")];
     let is_wanted = |name: &str| {
         let matches =

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::client::Client;
+use crate::commands::shown;
 use crate::protocol::Args;
 use crate::strings::{NO_NUMBER, SYNTAX};
 use crate::{glob, number, reply};
@@ -35,7 +36,7 @@ struct Condition {
 }
 
 impl Condition {
-    fn parse(args: Args) -> Result<Condition, String> {
+    fn parse(args: Args) -> Result<Condition, Vec<u8>> {
         let mut condition = Condition::default();
         for word in args.from(3) {
             match &*word.to_ascii_lowercase() {
@@ -44,8 +45,7 @@ impl Condition {
                 b"gt" => condition.gt = true,
                 b"lt" => condition.lt = true,
                 _ => {
-                    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
-                    return Err(format!("ERR Unsupported option {shown}"));
+                    return Err([b"ERR Unsupported option ", shown(word, usize::MAX)].concat());
                 }
             }
         }
@@ -74,12 +74,12 @@ impl Condition {
 pub fn expire(client: &mut Client, args: Args, out: &mut Vec<u8>) {
     let store = &client.shared.store;
     let key = args.at(1);
-    let Some(seconds) = number::parse(args.at(2)) else {
-        return reply::error(out, NO_NUMBER);
-    };
     let condition = match Condition::parse(args) {
         Ok(condition) => condition,
         Err(error) => return reply::error(out, error),
+    };
+    let Some(seconds) = number::parse(args.at(2)) else {
+        return reply::error(out, NO_NUMBER);
     };
     let now = store.now_ms();
     let delay_ms = seconds.checked_mul(1000);

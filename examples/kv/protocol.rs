@@ -5,7 +5,6 @@
 //! list of spans. What a length announces reserves nothing: memory grows with the bytes that are there.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::ops::Range;
 
 use crate::number;
@@ -13,10 +12,13 @@ use crate::number;
 /// The longest line: a request as typed, or the length of an array or string.
 const LINE_MAX: usize = 64 << 10;
 const BULK_MAX: i64 = 512 << 20;
-/// The most strings of a request.
-const ARRAY_MAX: i64 = 1 << 20;
+/// The most strings of a request that may be announced.
+const ARRAY_MAX: i64 = i32::MAX as i64;
+/// For so many strings there is room once it was needed.
+const SPANS_USUAL: usize = 1 << 10;
 /// The most bytes of a request, all strings and lengths together.
 const REQUEST_MAX: usize = 1 << 30;
+const _: () = assert!(REQUEST_MAX < u32::MAX as usize / 2, "a span is two `u32`");
 
 /// What a client did that leaves unclear where its next request begins.
 #[derive(Debug)]
@@ -32,11 +34,10 @@ pub enum ProtocolError {
     LongRequest,
 }
 
-impl fmt::Display for ProtocolError {
-    /// Writes it in the words of Redis.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Protocol error: ")?;
-        f.write_str(match self {
+impl ProtocolError {
+    /// The text of the reply, in the words of Redis where it has some.
+    pub fn text(&self) -> Vec<u8> {
+        let what = match self {
             ProtocolError::LongLine => "too big inline request",
             ProtocolError::LongArrayLength => "too big mbulk count string",
             ProtocolError::ArrayLength => "invalid multibulk length",
@@ -46,14 +47,15 @@ impl fmt::Display for ProtocolError {
             ProtocolError::Quotes => "unbalanced quotes in request",
             ProtocolError::LongRequest => "too big request",
             ProtocolError::NoBulk(found) => {
-                let shown = if found.is_ascii_graphic() {
-                    *found
-                } else {
-                    b' '
-                };
-                return write!(f, "expected '$', got '{}'", char::from(shown));
+                return [
+                    b"ERR Protocol error: expected '$', got '",
+                    &[*found][..],
+                    b"'",
+                ]
+                .concat();
             }
-        })
+        };
+        format!("ERR Protocol error: {what}").into()
     }
 }
 
@@ -61,7 +63,15 @@ impl fmt::Display for ProtocolError {
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
     bytes: &'a [u8],
-    spans: &'a [Range<usize>],
+    spans: &'a [Span],
+}
+
+/// Where a string of a request is, from the request's first byte on.
+type Span = Range<u32>;
+
+fn span(range: Range<usize>) -> Span {
+    // `REQUEST_MAX` and what is read at once are far below.
+    range.start as u32..range.end as u32
 }
 
 impl<'a> Args<'a> {
@@ -71,14 +81,18 @@ impl<'a> Args<'a> {
 
     /// The string at `at`. Commands are called with as many as they ask for.
     pub fn at(&self, at: usize) -> &'a [u8] {
-        &self.bytes[self.spans[at].clone()]
+        string(self.bytes, &self.spans[at])
     }
 
     /// The strings from `from` on.
     pub fn from(&self, from: usize) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
-        self.spans[from..].iter().map(|span| &bytes[span.clone()])
+        self.spans[from..].iter().map(|span| string(bytes, span))
     }
+}
+
+fn string<'a>(bytes: &'a [u8], span: &Span) -> &'a [u8] {
+    &bytes[span.start as usize..span.end as usize]
 }
 
 /// What is expected next.
@@ -99,7 +113,7 @@ pub struct Parser {
     at: usize,
     /// How far the line that begins at `at` was searched for its end.
     searched: usize,
-    spans: Vec<Range<usize>>,
+    spans: Vec<Span>,
 }
 
 impl Parser {
@@ -118,13 +132,15 @@ impl Parser {
     pub fn parse(&mut self, bytes: &mut [u8]) -> Result<Option<usize>, ProtocolError> {
         if let State::Start = self.state {
             self.spans.clear();
+            self.spans.shrink_to(SPANS_USUAL);
             match bytes.first() {
                 None => return Ok(None),
                 Some(b'*') => {
                     let Some(line) = self.line(bytes, ProtocolError::LongArrayLength)? else {
                         return Ok(None);
                     };
-                    let count = length(&bytes[line.start + 1..line.end], ARRAY_MAX);
+                    let count = length(&bytes[line.start + 1..line.end]);
+                    let count = count.filter(|&count| count <= ARRAY_MAX);
                     match count.ok_or(ProtocolError::ArrayLength)? {
                         ..=0 => return Ok(Some(self.finish())), // asks for nothing
                         left => {
@@ -165,8 +181,8 @@ impl Parser {
                     let Some(line) = self.line(bytes, ProtocolError::LongBulkLength)? else {
                         break;
                     };
-                    let len = length(&bytes[line.start + 1..line.end], BULK_MAX);
-                    let len = len.filter(|&len| len >= 0);
+                    let len = length(&bytes[line.start + 1..line.end]);
+                    let len = len.filter(|len| (0..=BULK_MAX).contains(len));
                     let len = len.ok_or(ProtocolError::BulkLength)? as usize;
                     self.state = State::Bulk { len, left };
                 }
@@ -175,10 +191,11 @@ impl Parser {
                     let Some(after) = bytes.get(end..end + 2) else {
                         break;
                     };
+                    // Redis passes over the two, whatever they are. A length that is wrong shows here.
                     if after != b"\r\n" {
                         return Err(ProtocolError::BulkEnd);
                     }
-                    self.spans.push(self.at..end);
+                    self.spans.push(span(self.at..end));
                     self.begin_at(end + 2);
                     self.state = State::Length { left: left - 1 };
                 }
@@ -190,7 +207,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// Takes the line at `at`, if it is whole: without its end.
+    /// Takes the line at `at`, if it is whole: without its newline, but with the return before it.
     fn line(
         &mut self,
         bytes: &[u8],
@@ -199,7 +216,8 @@ impl Parser {
         let start = self.at;
         let found = bytes[self.searched..].iter().position(|&b| b == b'\n');
         let end = found.map_or(bytes.len(), |n| self.searched + n);
-        if end - start > LINE_MAX {
+        let has_return = bytes[start..end].ends_with(b"\r");
+        if end - start - usize::from(has_return) > LINE_MAX {
             return Err(too_long);
         }
         if found.is_none() {
@@ -207,8 +225,7 @@ impl Parser {
             return Ok(None);
         }
         self.begin_at(end + 1);
-        let has_return = bytes[start..end].ends_with(b"\r");
-        Ok(Some(start..end - usize::from(has_return)))
+        Ok(Some(start..end))
     }
 
     fn begin_at(&mut self, at: usize) {
@@ -236,7 +253,7 @@ impl Parser {
                 return Ok(());
             }
             let (start, mut to) = (at, at);
-            while at < line.end && !is_blank(bytes[at]) {
+            while at < line.end && !ends_word(bytes[at]) {
                 if let quote @ (b'"' | b'\'') = bytes[at] {
                     (at, to) = unquote(&mut bytes[..line.end], at + 1, to, quote)?;
                     break;
@@ -244,18 +261,24 @@ impl Parser {
                 bytes[to] = bytes[at];
                 (at, to) = (at + 1, to + 1);
             }
-            self.spans.push(start..to);
+            self.spans.push(span(start..to));
         }
     }
 }
 
 fn is_blank(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte == 0
+    const VERTICAL_TAB: u8 = 0x0b;
+    byte.is_ascii_whitespace() || byte == VERTICAL_TAB || byte == 0
 }
 
-/// A length between -1 (which is none) and `max`, as it must be written.
-fn length(digits: &[u8], max: i64) -> Option<i64> {
-    number::parse(digits).filter(|&n| n >= -1 && n <= max)
+/// As Redis has it, not every blank does.
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0)
+}
+
+/// A length as it must be written, on a line that ends with a return.
+fn length(line: &[u8]) -> Option<i64> {
+    number::parse(line.strip_suffix(b"\r")?)
 }
 
 /// Moves what is quoted from `at` on to `to`; gives where both end. A blank must follow, or nothing.

@@ -5,7 +5,8 @@
 //!
 //! 1. A mailbox is written to under its lock, and who subscribes or publishes holds the lock of the list
 //!    before: all clients see the messages of a channel in one order, and none before its confirmation.
-//! 2. From its first subscription on, everything a client gets goes through its mailbox, in order.
+//! 2. While a client has a mailbox, everything it gets goes through there, in order. It has one from its
+//!    first subscription on until it has none any more, and all is sent.
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeSet, HashMap};
@@ -198,9 +199,23 @@ impl Subscriber {
     }
 }
 
+impl Subscriber {
+    /// Ends what has no subscriptions any more: waits until all is sent, as long as that may take.
+    ///
+    /// A client that only asks may read as slowly as it likes, and be sent as much as it asks for.
+    pub fn finish(mut self) {
+        debug_assert!(!self.is_listening());
+        self.mailbox.end();
+        let _ = self.sender.take().map(JoinHandle::join);
+    }
+}
+
 impl Drop for Subscriber {
     /// Waits until what is in the mailbox was sent, but not for a client that does not read.
     fn drop(&mut self) {
+        if self.sender.is_none() {
+            return;
+        }
         for name in &self.names {
             self.leave(name);
         }

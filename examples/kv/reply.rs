@@ -27,7 +27,11 @@ pub fn simple(out: &mut Vec<u8>, text: &str) {
 
 /// Writes an error. Its first word is a code, by which clients tell errors.
 pub fn error(out: &mut Vec<u8>, text: impl AsRef<[u8]>) {
-    line(out, b'-', text.as_ref());
+    let mut text = text.as_ref();
+    while let [before @ .., b'\r' | b'\n'] = text {
+        text = before;
+    }
+    line(out, b'-', text);
 }
 
 fn header(out: &mut Vec<u8>, kind: u8, number: i64) {

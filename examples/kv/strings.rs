@@ -65,9 +65,16 @@ fn options(args: Args, now_ms: impl FnOnce() -> i64) -> Result<Options, &'static
         let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
         if (is(b"nx") || is(b"xx")) && options.must_exist.is_none_or(|xx| xx == is(b"xx")) {
             options.must_exist = Some(is(b"xx"));
-        } else if (is(b"ex") || is(b"px")) && time.is_none() {
+        } else if is(b"ex") || is(b"px") {
             let unit_ms = if is(b"ex") { 1000 } else { 1 };
-            time = Some((words.next().ok_or(SYNTAX)?, unit_ms));
+            let text = words.next().ok_or(SYNTAX)?;
+            // In the same unit the last one counts.
+            if time
+                .replace((text, unit_ms))
+                .is_some_and(|(_, unit)| unit != unit_ms)
+            {
+                return Err(SYNTAX);
+            }
         } else {
             return Err(SYNTAX);
         }

@@ -34,12 +34,17 @@ impl Server {
     }
 
     pub fn connect(&self) -> Client {
+        Client {
+            reader: BufReader::new(self.stream()),
+        }
+    }
+
+    /// The same for who speaks for himself.
+    pub fn stream(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("the server accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
-        Client {
-            reader: BufReader::new(stream),
-        }
+        stream
     }
 
     /// The file descriptors it has open.
@@ -147,13 +152,6 @@ impl Client {
             }
             other => panic!("no reply begins with {other}"),
         }
-    }
-
-    /// So many bytes as they come.
-    pub fn exactly(&mut self, len: usize) -> String {
-        let mut bytes = vec![0; len];
-        self.reader.read_exact(&mut bytes).expect("so much comes");
-        String::from_utf8(bytes).expect("text")
     }
 
     /// All that comes until the server ends its side.

@@ -9,6 +9,7 @@ mod echo;
 mod http;
 mod kv;
 mod kv_client;
+mod kv_redis;
 mod many;
 mod server;
 mod support;

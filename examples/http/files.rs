@@ -3,10 +3,18 @@
 //! A file is looked up by the path as the request has it, still encoded, so that a hit decodes and allocates
 //! nothing. What is kept counts as fresh for [`FRESH_MS`]; then the file is looked at again, and read again if
 //! it has changed. Files may be on slow disks: whatever touches them runs in `sudog::blocking`.
+//!
+//! Nothing outside the directory is found: a path has no `..`, and where links have led to is looked at.
+//!
+//! Who finds a page no longer fresh calls it so before looking, and only one can: the others send what is kept
+//! meanwhile. Were it called fresh afterwards, all who came meanwhile would look as well; a thousand that do
+//! take so long that it is not fresh any more when they are done.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,10 +91,7 @@ impl Files {
     pub fn find(&self, path: &[u8], now: u64) -> Found {
         let kept = self.kept.read().get(path).cloned();
         match kept {
-            // A clock that was set back makes it old as well.
-            Some(page) if page.looked.load(Ordering::Relaxed).abs_diff(now) < FRESH_MS => {
-                Found::Page(page)
-            }
+            Some(page) if !page.is_to_be_looked_at(now) => Found::Page(page),
             kept => self.look(path, kept, now),
         }
     }
@@ -95,10 +100,7 @@ impl Files {
     fn look(&self, path: &[u8], kept: Option<Arc<Page>>, now: u64) -> Found {
         let seen = sudog::blocking(|| self.read(path, kept.as_deref(), now));
         match (seen, kept) {
-            (Ok(Seen::Same), Some(page)) => {
-                page.looked.store(now, Ordering::Relaxed);
-                Found::Page(page)
-            }
+            (Ok(Seen::Same), Some(page)) => Found::Page(page),
             (Ok(Seen::Page(page)), kept) => {
                 let page = Arc::new(page);
                 if matches!(page.content, Content::Small(_)) {
@@ -135,22 +137,26 @@ impl Files {
     fn read(&self, path: &[u8], kept: Option<&Page>, now: u64) -> io::Result<Seen> {
         let path = decode(path).ok_or(ErrorKind::NotFound)?;
         let mut names = self.root.clone();
-        for name in path.split('/') {
+        for name in path.split(|byte| *byte == b'/') {
             match name {
-                "" | "." => {}
+                b"" | b"." => {}
                 // Browsers have resolved these; who sends them is looking for a way out.
-                ".." => return Err(ErrorKind::NotFound.into()),
-                name => names.push(name),
+                b".." => return Err(ErrorKind::NotFound.into()),
+                name => names.push(OsStr::from_bytes(name)),
             }
         }
+        let is_directory = path.ends_with(b"/");
         let mut metadata = names.metadata()?;
         if metadata.is_dir() {
-            if !path.ends_with('/') {
+            if !is_directory {
                 return Ok(Seen::Directory(location(names.strip_prefix(&self.root))));
             }
             names.push("index.html");
             metadata = names.metadata()?;
-        } else if path.ends_with('/') {
+        } else if is_directory {
+            return Err(ErrorKind::NotFound.into());
+        }
+        if !names.canonicalize()?.starts_with(&self.root) {
             return Err(ErrorKind::NotFound.into());
         }
         if !metadata.is_file() {
@@ -184,6 +190,17 @@ fn failure(error: &io::Error) -> Found {
 }
 
 impl Page {
+    /// Whether the caller is to look at the file again.
+    fn is_to_be_looked_at(&self, now: u64) -> bool {
+        let looked = self.looked.load(Ordering::Relaxed);
+        // A clock that was set back makes it old as well.
+        let is_old = looked.abs_diff(now) >= FRESH_MS;
+        let claim = |looked: &AtomicU64, old| {
+            looked.compare_exchange(old, now, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        is_old && claim(&self.looked, looked).is_ok()
+    }
+
     fn read(path: &Path, now: u64) -> io::Result<Page> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -218,8 +235,8 @@ impl Page {
     }
 }
 
-/// Takes the `%41` out of a path. `None` for what is none or gives no text, and for a zero byte.
-fn decode(path: &[u8]) -> Option<String> {
+/// Takes the `%41` out of a path. `None` for what is none, and for a zero byte.
+fn decode(path: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.iter();
     while let Some(byte) = rest.next() {
@@ -229,8 +246,7 @@ fn decode(path: &[u8]) -> Option<String> {
             byte => *byte,
         });
     }
-    let text = String::from_utf8(decoded).ok()?;
-    (!text.contains('\0')).then_some(text)
+    (!decoded.contains(&0)).then_some(decoded)
 }
 
 /// The address of a directory below the root, in the characters an address may have.

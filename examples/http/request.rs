@@ -3,18 +3,18 @@
 //! Where two readers of the same bytes could disagree about where a request ends, the second request can be
 //! hidden from one of them (request smuggling). So nothing is guessed here: a length that is not plain digits,
 //! lengths that differ, a length beside a transfer coding, and a transfer coding in HTTP/1.0 are refused, and
-//! after a refusal the connection ends.
+//! after a refusal the connection ends. (That a line may end with a bare newline is as the RFC allows, and no
+//! guess: one cannot be part of a line. A bare return can, to some, so it is refused.)
 
 use std::mem::MaybeUninit;
 
 use httparse::{Error, Header, Status};
 
+use crate::body::{BODY_MAX, Body, Chunked};
 use crate::response::Refusal;
 
 /// The longest head we read, request line included.
 pub const HEAD_MAX: usize = 64 * 1024;
-/// The longest body we read.
-pub const BODY_MAX: u64 = 1024 * 1024;
 /// As many fields may be in a head; each takes 32 bytes of stack.
 const FIELDS_MAX: usize = 100;
 
@@ -44,8 +44,8 @@ pub struct Request<'a> {
     /// The path as it came, still percent-encoded, without the query.
     pub path: &'a [u8],
     pub after: After,
-    /// How many bytes of body follow the head.
-    pub body_len: u64,
+    /// The body that follows the head.
+    pub body: Body,
     /// The client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
     pub if_none_match: Option<&'a [u8]>,
@@ -65,7 +65,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request<'_>>, Refusal> {
         Ok(Status::Complete(head_len)) if head_len <= HEAD_MAX => head_len,
         Ok(Status::Partial) if bytes.len() < HEAD_MAX => return Ok(None),
         Ok(_) | Err(Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
-        Err(Error::Version) => return Err(Refusal::Version),
+        Err(Error::Version) if names_version(bytes) => return Err(Refusal::Version),
         Err(_) => return Err(Refusal::BadRequest),
     };
     let (Some(method), Some(target), Some(version)) = (head.method, head.path, head.version) else {
@@ -88,12 +88,24 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request<'_>>, Refusal> {
         method,
         path: path_of(target.as_bytes(), method)?,
         after: read.after(version),
-        body_len: read.body_len(version)?,
+        body: read.body(version)?,
         expects_continue: read.expects_continue && version == 1,
         if_none_match: read.if_none_match,
         if_modified_since: read.if_modified_since,
         head_len,
     }))
+}
+
+/// Whether a first line that is not of HTTP/1 is of another version.
+#[cold]
+fn names_version(bytes: &[u8]) -> bool {
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
+    let version = words.nth(2);
+    words.next().is_none() && version.is_some_and(|version| version.starts_with(b"HTTP/"))
 }
 
 /// The fields that matter to us.
@@ -115,7 +127,12 @@ impl<'a> Fields<'a> {
         let (name, value) = (field.name, field.value);
         // Most fields are none of ours, and their length says so.
         match name.len() {
-            4 if name.eq_ignore_ascii_case("host") => self.hosts += 1,
+            4 if name.eq_ignore_ascii_case("host") => {
+                if !value.iter().all(|byte| is_of_host(*byte)) {
+                    return Err(Refusal::BadRequest);
+                }
+                self.hosts += 1;
+            }
             6 if name.eq_ignore_ascii_case("expect") => {
                 self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
             }
@@ -154,20 +171,24 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Nothing here takes a body, so those that come are read over; and who cannot say how long one is
-    /// need not send it.
-    fn body_len(&self, version: u8) -> Result<u64, Refusal> {
+    fn body(&self, version: u8) -> Result<Body, Refusal> {
         match (self.coding, self.length) {
             (None, length) => match length.unwrap_or(0) {
-                length if length <= BODY_MAX => Ok(length),
+                length if length <= BODY_MAX => Ok(Body::Length(length)),
                 _ => Err(Refusal::BodyTooLarge),
             },
             (Some(_), Some(_)) => Err(Refusal::BadRequest),
             (Some(_), None) if version == 0 => Err(Refusal::BadRequest),
-            (Some(true), None) => Err(Refusal::LengthRequired),
+            (Some(true), None) => Ok(Body::Chunked(Chunked::new())),
             (Some(false), None) => Err(Refusal::Coding),
         }
     }
+}
+
+/// What a `HOST:PORT` may have in it. We serve the same to all hosts, but who gets to see the request before or
+/// after us may not.
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
 }
 
 /// A number of nothing but digits. One that is too large for us is larger than any limit, too.
@@ -202,7 +223,12 @@ fn path_of(target: &[u8], method: Method) -> Result<&[u8], Refusal> {
         Some(scheme) => {
             let rest = &path[scheme.len()..];
             let slash = rest.iter().position(|byte| *byte == b'/');
-            Ok(slash.map_or(b"/", |slash| &rest[slash..]))
+            match slash {
+                _ if rest.is_empty() => Err(Refusal::BadRequest),
+                Some(0) => Err(Refusal::BadRequest), // nobody's address
+                Some(slash) => Ok(&rest[slash..]),
+                None => Ok(b"/"),
+            }
         }
         // `OPTIONS *` and `CONNECT host:port`: no path, and not allowed anyway.
         None if method == Method::Other => Ok(b"/"),

@@ -11,7 +11,6 @@ use crate::request::{After, Method};
 pub enum Refusal {
     BadRequest,
     Timeout,
-    LengthRequired,
     BodyTooLarge,
     HeadTooLarge,
     Coding,
@@ -23,7 +22,6 @@ impl Refusal {
         match self {
             Refusal::BadRequest => "400 Bad Request",
             Refusal::Timeout => "408 Request Timeout",
-            Refusal::LengthRequired => "411 Length Required",
             Refusal::BodyTooLarge => "413 Content Too Large",
             Refusal::HeadTooLarge => "431 Request Header Fields Too Large",
             Refusal::Coding => "501 Not Implemented",

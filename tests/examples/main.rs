@@ -7,6 +7,7 @@ mod chat;
 mod digest;
 mod echo;
 mod http;
+mod http_protocol;
 mod kv;
 mod kv_client;
 mod kv_redis;

@@ -1,7 +1,8 @@
 //! One connection: read, answer all that is complete, write once, and again.
 //!
-//! 1. `input[start..end]` is read and not yet answered. A head stays there while its request is answered;
-//!    a body is read over, and what follows it is the next request. No byte is looked at as two things.
+//! 1. `input[start..end]` is read and not yet answered. A request whose body has come with it is answered while
+//!    it stays there; for one whose body has not, the head is copied, and the body passes through the same
+//!    place. What follows it is the next request. No byte is looked at as two things.
 //! 2. `limit` is when the bytes we wait for are due: none while nothing of a request has come, ten seconds
 //!    from its first byte on for a head, and so for a body. `armed` is what the socket has of that. Most
 //!    requests come whole, and then neither changes.
@@ -17,11 +18,13 @@ use std::time::{Duration, Instant};
 
 use sudog::net::TcpStream;
 
+use crate::Site;
+use crate::body::Body;
 use crate::date;
 use crate::files::{Content, Found, Page};
 use crate::request::{self, After, HEAD_MAX, Method, Request};
 use crate::response::{Clock, Output, Refusal};
-use crate::server::Server;
+use crate::server::Connection;
 
 /// How long a head may take from its first byte on, and a body.
 const DUE: Duration = Duration::from_secs(10);
@@ -29,8 +32,6 @@ const DUE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
 /// How long a client may not read before it counts as gone.
 const STUCK: Duration = Duration::from_secs(30);
-/// How long we look for a request that was sent before the client could know that we stop.
-const LAST_LOOK: Duration = Duration::from_millis(50);
 /// How long we throw away what comes after the end.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -43,21 +44,29 @@ const BATCH: usize = 64 * 1024;
 /// The pieces of a large file.
 const PIECE: usize = 128 * 1024;
 
-pub struct Connection<'a> {
-    server: &'a Server,
-    stream: &'a TcpStream,
+pub struct Session<'a> {
+    site: &'a Site,
+    connection: &'a Connection<TcpStream>,
     input: Vec<u8>,
     start: usize,
     end: usize,
     /// Up to here it is known that no head ends.
     tried: usize,
     output: Output,
+    /// Requests that are answered and not counted yet.
+    answered: u64,
     limit: Option<Instant>,
     armed: Option<Instant>,
 }
 
 /// What answering has come to.
 enum Turn {
+    /// The body of a request has to come, whose head is copied.
+    AwaitBody {
+        head: Vec<u8>,
+        body: Body,
+        has_begun: bool,
+    },
     /// More has to come.
     Read,
     /// The last response is written.
@@ -65,15 +74,14 @@ enum Turn {
     Refuse(Refusal),
 }
 
-impl<'a> Connection<'a> {
-    pub fn new(server: &'a Server, stream: &'a TcpStream) -> io::Result<Connection<'a>> {
-        // A write is a whole batch, or the rest of a file: nothing is gained by waiting for more.
-        stream.set_nodelay(true)?;
+impl<'a> Session<'a> {
+    pub fn new(site: &'a Site, connection: &'a Connection<TcpStream>) -> io::Result<Session<'a>> {
+        let stream = connection.socket();
         stream.set_read_timeout(Some(IDLE))?;
         stream.set_write_timeout(Some(STUCK))?;
-        Ok(Connection {
-            server,
-            stream,
+        Ok(Session {
+            site,
+            connection,
             input: vec![0; INPUT],
             start: 0,
             end: 0,
@@ -82,6 +90,7 @@ impl<'a> Connection<'a> {
                 bytes: Vec::new(),
                 clock: Clock::new(),
             },
+            answered: 0,
             limit: None,
             armed: None,
         })
@@ -92,28 +101,27 @@ impl<'a> Connection<'a> {
     /// # Errors
     /// Those of the connection.
     pub fn run(mut self) -> io::Result<()> {
-        let mut answered = 0;
         loop {
             self.send()?;
             let more = if self.start == self.end {
                 self.wait()
             } else {
-                self.read_head()
+                self.read()
             };
             let turn = match more {
                 Ok(false) => return Ok(()),
-                Ok(true) => self.answer(&mut answered)?,
+                Ok(true) => self.answer()?,
                 Err(error) if is_timeout(&error) => Turn::Refuse(Refusal::Timeout),
                 Err(error) => return Err(error),
             };
             if let Turn::Refuse(refusal) = turn {
-                answered += 1;
+                self.answered += 1;
                 self.output.clock.read();
                 let status = refusal.status();
                 self.output.short(status, &[], Method::Other, After::Close);
             }
-            let requests = std::mem::take(&mut answered);
-            self.server.requests.fetch_add(requests, Ordering::Relaxed);
+            let requests = std::mem::take(&mut self.answered);
+            self.site.requests.fetch_add(requests, Ordering::Relaxed);
             if !matches!(turn, Turn::Read) {
                 self.send()?;
                 return self.linger();
@@ -124,7 +132,7 @@ impl<'a> Connection<'a> {
     /// Writes what there is to write.
     fn send(&mut self) -> io::Result<()> {
         if !self.output.bytes.is_empty() {
-            self.stream.write_all(&self.output.bytes)?;
+            self.stream().write_all(&self.output.bytes)?;
             self.output.bytes.clear();
         }
         Ok(())
@@ -141,14 +149,7 @@ impl<'a> Connection<'a> {
         (self.start, self.end, self.tried) = (0, 0, 0);
         self.limit = None;
         self.arm()?;
-        // After arming, see server.rs.
-        if self.server.is_stopping() {
-            return Ok(false);
-        }
-        let mut input = std::mem::take(&mut self.input);
-        let read = self.read(&mut input);
-        (self.input, self.limit) = (input, None);
-        match read {
+        match self.connection.read_when_idle(&mut self.input) {
             Ok(count) => self.end = count,
             Err(error) if is_timeout(&error) => return Ok(false), // idle for too long
             Err(error) => return Err(error),
@@ -156,10 +157,11 @@ impl<'a> Connection<'a> {
         Ok(self.end > 0)
     }
 
-    /// Reads more of a head that has begun; false if the client has ended instead.
+    /// Reads more of what has begun; false if the client has ended instead.
     #[cold]
-    fn read_head(&mut self) -> io::Result<bool> {
-        self.limit = self.limit.or_else(|| Instant::now().checked_add(DUE));
+    fn read(&mut self) -> io::Result<bool> {
+        self.limit = self.limit.or_else(due);
+        self.arm()?;
         if self.start > 0 {
             self.input.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -169,47 +171,27 @@ impl<'a> Connection<'a> {
         if self.end == self.input.len() {
             self.input.resize((2 * self.end).min(HEAD_MAX), 0);
         }
-        let mut input = std::mem::take(&mut self.input);
-        let read = self.read(&mut input[self.end..]);
-        self.input = input;
-        let count = read?;
+        let count = (&mut &*self.connection).read(&mut self.input[self.end..])?;
         self.end += count;
         Ok(count > 0)
-    }
-
-    /// Reads what there is, or waits for it until it is due. The clock of a stop only shortens the wait of
-    /// those for whom nothing is due.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.arm()?;
-        loop {
-            match self.stream.read(buffer) {
-                Err(error) if is_timeout(&error) => match self.limit {
-                    Some(limit) if Instant::now() < limit => {}
-                    None if self.server.is_stopping() => {
-                        self.limit = Instant::now().checked_add(LAST_LOOK);
-                    }
-                    _ => return Err(error),
-                },
-                result => return result,
-            }
-            // It was the server's deadline that has passed, and not ours.
-            self.armed = self.limit;
-            self.stream.set_read_deadline(self.limit)?;
-        }
     }
 
     /// Has the socket keep `limit`.
     fn arm(&mut self) -> io::Result<()> {
         if self.armed != self.limit {
             self.armed = self.limit;
-            self.stream.set_read_deadline(self.limit)?;
+            self.stream().set_read_deadline(self.limit)?;
         }
         Ok(())
     }
 
-    /// Answers all requests that are complete, and counts them.
+    fn stream(&self) -> &'a TcpStream {
+        self.connection.socket()
+    }
+
+    /// Answers all requests that are complete.
     #[inline(never)]
-    fn answer(&mut self, answered: &mut u64) -> io::Result<Turn> {
+    fn answer(&mut self) -> io::Result<Turn> {
         self.output.clock.read();
         loop {
             self.skip_empty_lines();
@@ -218,10 +200,7 @@ impl<'a> Connection<'a> {
             }
             let input = std::mem::take(&mut self.input);
             let turn = match request::parse(&input[self.start..self.end]) {
-                Ok(Some(request)) => {
-                    *answered += 1;
-                    self.take(&request, &input)
-                }
+                Ok(Some(request)) => self.take(request, &input),
                 Ok(None) => {
                     self.tried = self.end;
                     Ok(Some(Turn::Read))
@@ -229,7 +208,15 @@ impl<'a> Connection<'a> {
                 Err(refusal) => Ok(Some(Turn::Refuse(refusal))),
             };
             self.input = input;
-            if let Some(turn) = turn? {
+            let turn = match turn? {
+                Some(Turn::AwaitBody {
+                    head,
+                    body,
+                    has_begun,
+                }) => self.take_with_body(&head, body, has_begun)?,
+                turn => turn,
+            };
+            if let Some(turn) = turn {
                 return Ok(turn);
             }
         }
@@ -263,37 +250,79 @@ impl<'a> Connection<'a> {
     }
 
     /// Answers a request and passes over it; `None` if there may be another.
-    fn take(&mut self, request: &Request<'_>, input: &[u8]) -> io::Result<Option<Turn>> {
+    fn take(&mut self, mut request: Request<'_>, input: &[u8]) -> io::Result<Option<Turn>> {
+        let head = self.start..self.start + request.head_len;
         self.limit = None;
-        self.start += request.head_len;
-        if request.body_len > 0 {
-            let here = request.body_len.min((self.end - self.start) as u64);
-            self.start += here as usize;
-            let left = request.body_len - here;
-            if left > 0 {
-                let is_silent = here == 0;
-                if is_silent && request.expects_continue {
+        self.start = head.end;
+        if !request.body.is_over() {
+            match request.body.pass(&input[self.start..self.end]) {
+                Ok(count) => self.start += count,
+                Err(refusal) => return Ok(Some(Turn::Refuse(refusal))),
+            }
+            if !request.body.is_over() {
+                let has_begun = head.end < self.end;
+                if !has_begun && request.expects_continue {
                     let line = b"HTTP/1.1 100 Continue\r\n\r\n";
                     self.output.bytes.extend_from_slice(line);
                 }
-                self.send()?;
-                match self.read_body(left, is_silent) {
-                    Ok(true) => {}
-                    Ok(false) => return Ok(Some(Turn::End)), // there is nobody to answer
-                    Err(error) if is_timeout(&error) => {
-                        return Ok(Some(Turn::Refuse(Refusal::Timeout)));
-                    }
-                    Err(error) => return Err(error),
-                }
+                return Ok(Some(Turn::AwaitBody {
+                    head: input[head].to_vec(),
+                    body: request.body,
+                    has_begun,
+                }));
             }
         }
+        self.respond(&request)
+    }
+
+    /// The same for one whose body has not come yet.
+    #[cold]
+    fn take_with_body(
+        &mut self,
+        head: &[u8],
+        mut body: Body,
+        mut has_begun: bool,
+    ) -> io::Result<Option<Turn>> {
         self.tried = self.start;
-        let is_last = input[self.start..self.end].is_empty();
+        self.send()?;
+        // For a body that has not begun this is how long it may take to.
+        self.limit = due();
+        while !body.is_over() {
+            match self.read() {
+                Ok(true) => {}
+                Ok(false) => return Ok(Some(Turn::End)), // there is nobody to answer
+                Err(error) if is_timeout(&error) => {
+                    return Ok(Some(Turn::Refuse(Refusal::Timeout)));
+                }
+                Err(error) => return Err(error),
+            }
+            if !std::mem::replace(&mut has_begun, true) {
+                self.limit = due();
+            }
+            match body.pass(&self.input[self.start..self.end]) {
+                Ok(count) => self.start += count,
+                Err(refusal) => return Ok(Some(Turn::Refuse(refusal))),
+            }
+            self.tried = self.start;
+        }
+        self.limit = None;
+        self.output.clock.read();
+        match request::parse(head) {
+            Ok(Some(request)) => self.respond(&request),
+            _ => unreachable!("it was understood before"),
+        }
+    }
+
+    /// Writes the response, and says whether the connection ends with it.
+    fn respond(&mut self, request: &Request<'_>) -> io::Result<Option<Turn>> {
+        self.tried = self.start;
+        self.answered += 1;
+        let is_last = self.start == self.end;
         let after = match request.after {
-            _ if is_last && self.server.is_stopping() => After::Close,
+            _ if is_last && self.connection.is_stopping() => After::Close,
             after => after,
         };
-        self.respond(request, after)?;
+        self.write_response(request, after)?;
         if after == After::Close {
             return Ok(Some(Turn::End));
         }
@@ -303,29 +332,7 @@ impl<'a> Connection<'a> {
         Ok(None)
     }
 
-    /// Reads over what has not come yet of a body, and not a byte more; false if the client ends before.
-    #[cold]
-    fn read_body(&mut self, mut left: u64, is_silent: bool) -> io::Result<bool> {
-        self.limit = Instant::now().checked_add(DUE);
-        let mut is_first = is_silent;
-        let mut buffer = vec![0; PIECE.min(left as usize)];
-        while left > 0 {
-            let room = buffer.len().min(left as usize);
-            let count = self.read(&mut buffer[..room])?;
-            if count == 0 {
-                return Ok(false);
-            }
-            left -= count as u64;
-            if std::mem::take(&mut is_first) {
-                self.limit = Instant::now().checked_add(DUE);
-            }
-        }
-        self.limit = None;
-        self.output.clock.read();
-        Ok(true)
-    }
-
-    fn respond(&mut self, request: &Request<'_>, after: After) -> io::Result<()> {
+    fn write_response(&mut self, request: &Request<'_>, after: After) -> io::Result<()> {
         let (output, method) = (&mut self.output, request.method);
         if method == Method::Other {
             output.short(
@@ -337,7 +344,7 @@ impl<'a> Connection<'a> {
         } else if request.path == b"/api/status" {
             return self.status(method, after);
         } else {
-            match self.server.files.find(request.path, output.clock.now) {
+            match self.site.files.find(request.path, output.clock.now) {
                 Found::Page(page) => return self.page(&page, request, after),
                 Found::Moved(to) => {
                     let location = [("Location", &*to)];
@@ -355,7 +362,7 @@ impl<'a> Connection<'a> {
         let output = &mut self.output;
         let mut json = [0; 256];
         let mut rest = &mut json[..];
-        self.server.status(&mut rest)?;
+        self.site.status(self.connection.open_count(), &mut rest)?;
         let length = 256 - rest.len();
         output.start("200 OK");
         output.field("Content-Type", "application/json");
@@ -405,7 +412,7 @@ impl<'a> Connection<'a> {
             if count == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            self.stream.write_all(&piece[..count])?;
+            self.stream().write_all(&piece[..count])?;
             at += count as u64;
         }
         Ok(())
@@ -413,12 +420,17 @@ impl<'a> Connection<'a> {
 
     /// Lets the client read the last response before the connection is closed (point 3 on top).
     fn linger(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)?;
+        self.stream().shutdown(Shutdown::Write)?;
         self.limit = Instant::now().checked_add(LINGER);
-        let mut waste = std::mem::take(&mut self.input);
-        while self.read(&mut waste)? > 0 {}
+        self.arm()?;
+        while (&mut &*self.connection).read(&mut self.input)? > 0 {}
         Ok(())
     }
+}
+
+/// When the rest of what has just begun is due.
+fn due() -> Option<Instant> {
+    Instant::now().checked_add(DUE)
 }
 
 fn is_timeout(error: &io::Error) -> bool {

@@ -7,6 +7,7 @@ use super::error::{
 };
 use super::iter::{Iter, TryIter};
 use super::raw::{Chan, Missing, Unsent};
+use crate::runtime::Place;
 use crate::sys::atomic::{AtomicUsize, Ordering};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -278,7 +279,12 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        let received = self.chan.recv_until(deadline, Location::caller());
+        self.recv_as(self.chan.receives(Location::caller()), deadline)
+    }
+
+    /// The same for what is to be listed as another wait than a receive.
+    pub(crate) fn recv_as(&self, place: Place, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        let received = self.chan.recv_until(deadline, place);
         received.map_err(|missing| match missing {
             Missing::Empty => RecvTimeoutError::Timeout,
             Missing::Closed => RecvTimeoutError::Disconnected,

@@ -3,7 +3,7 @@
 use super::core::Side;
 use super::raw::{Chan, Missing, Tried, Unsent, sends};
 use super::wait::{Begun, end_wait};
-use crate::runtime::{self, Outcome, Turn};
+use crate::runtime::{self, Outcome, Place, Turn};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::time::Instant;
@@ -55,17 +55,13 @@ impl<T> Chan<T> {
     }
 
     /// Receives, but does not wait past `deadline`, unless a partner is about to make the value.
-    pub(super) fn recv_until(
-        &self,
-        deadline: Instant,
-        at: &'static Location<'static>,
-    ) -> Result<T, Missing> {
+    pub(super) fn recv_until(&self, deadline: Instant, place: Place) -> Result<T, Missing> {
         let mut slot = MaybeUninit::<T>::uninit();
         let mut turn = None;
         loop {
             // SAFETY: the slot stays in this frame.
             let outcome =
-                unsafe { self.recv_once_until(slot.as_mut_ptr(), &mut turn, deadline, at) };
+                unsafe { self.recv_once_until(slot.as_mut_ptr(), &mut turn, deadline, place) };
             match outcome {
                 // SAFETY: then we, or the sender that ended our wait, have written the slot.
                 Some(Outcome::Done) => return Ok(unsafe { slot.assume_init() }),
@@ -83,7 +79,7 @@ impl<T> Chan<T> {
         slot: *mut T,
         turn: &mut Option<Turn>,
         deadline: Instant,
-        at: &'static Location<'static>,
+        place: Place,
     ) -> Option<Outcome> {
         let token = runtime::enter_blocking();
         let mut state = self.core.state.lock();
@@ -96,7 +92,7 @@ impl<T> Chan<T> {
             Tried::Closed => Some(Outcome::Closed),
             Tried::Late(offer) => {
                 let mut wait = MaybeUninit::uninit();
-                let (how, place) = ((slot.cast(), &mut *turn), self.receives(at));
+                let how = (slot.cast(), &mut *turn);
                 // SAFETY: our caller's slot, our own wait; the offer was popped by us.
                 unsafe {
                     match self
@@ -113,7 +109,7 @@ impl<T> Chan<T> {
                 None
             }
             _ => {
-                let (how, place) = ((Side::Recv, slot.cast(), turn), self.receives(at));
+                let how = (Side::Recv, slot.cast(), turn);
                 let limit = self.core.due().map_or(deadline, |due| due.min(deadline));
                 // SAFETY: our caller's slot.
                 let outcome = unsafe { self.core.wait_until(token, state, how, place, limit) };

@@ -6,36 +6,50 @@
 
 use super::{Context, ContextError, CtxSendError, Error};
 use crate::chan::{Receiver, RecvError, RecvTimeoutError, Select, SendError, Sender};
-use crate::go::{JoinHandle, block_on};
+use crate::go::{JoinHandle, block_on_as};
+use crate::runtime::{Place, WaitReason};
 use crate::sync::{Closed, Mutex, MutexGuard, Permit, Semaphore, WaitGroup};
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::pin::pin;
 use std::task::Poll;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+#[track_caller]
+fn here(reason: WaitReason) -> Place {
+    Place {
+        reason,
+        at: Location::caller(),
+    }
+}
 
 impl Context {
     /// Fails if the context has ended.
-    fn check(&self) -> Result<(), ContextError> {
+    pub(super) fn check(&self) -> Result<(), ContextError> {
         self.err().map_or(Ok(()), Err)
     }
 
     /// How it has ended, for one who has seen `done` closed.
-    fn ending(&self) -> ContextError {
+    pub(super) fn ending(&self) -> ContextError {
         self.err()
             .expect("the closed `done` says that it has ended")
     }
 
-    /// Runs a future to its end, or to that of the context.
+    /// Runs a future to its end, or to that of the context. Listed as a wait for this reason.
     #[track_caller]
-    fn race<F: Future>(&self, future: F) -> Result<F::Output, ContextError> {
+    fn race<F: Future>(&self, reason: WaitReason, future: F) -> Result<F::Output, ContextError> {
+        let place = here(reason);
         let (mut future, mut done) = (pin!(future), pin!(self.done().recv_async()));
-        block_on(poll_fn(|cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Ok(output));
-            }
-            done.as_mut().poll(cx).map(|_| Err(self.ending()))
-        }))
+        block_on_as(
+            place,
+            poll_fn(|cx| {
+                if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(output));
+                }
+                done.as_mut().poll(cx).map(|_| Err(self.ending()))
+            }),
+        )
     }
 
     /// Receives a value, [`Receiver::recv`], unless the context ends first.
@@ -128,7 +142,11 @@ impl Context {
     #[track_caller]
     pub fn sleep(&self, duration: Duration) -> Result<(), ContextError> {
         self.check()?;
-        match self.done().recv_timeout(duration) {
+        let slept = match Instant::now().checked_add(duration) {
+            Some(deadline) => self.done().recv_as(here(WaitReason::Sleep), deadline),
+            None => self.done().recv().map_err(RecvTimeoutError::from),
+        };
+        match slept {
             Err(RecvTimeoutError::Timeout) => Ok(()),
             _ => Err(self.ending()),
         }
@@ -160,7 +178,7 @@ impl Context {
         self.check()?;
         match mutex.try_lock() {
             Some(guard) => Ok(guard),
-            None => self.race(mutex.lock_async()),
+            None => self.race(WaitReason::MutexLock, mutex.lock_async()),
         }
     }
 
@@ -185,7 +203,8 @@ impl Context {
     #[track_caller]
     pub fn acquire(&self, semaphore: &Semaphore, n: usize) -> Result<Permit, Error<Closed>> {
         self.check()?;
-        self.race(semaphore.acquire_async(n))?.map_err(Error::Op)
+        self.race(WaitReason::SemAcquire, semaphore.acquire_async(n))?
+            .map_err(Error::Op)
     }
 
     /// Waits for a group, [`WaitGroup::wait`], unless the context ends first.
@@ -206,7 +225,7 @@ impl Context {
     #[track_caller]
     pub fn wait(&self, group: &WaitGroup) -> Result<(), ContextError> {
         self.check()?;
-        self.race(group.wait_async())
+        self.race(WaitReason::WaitGroup, group.wait_async())
     }
 
     /// Waits for a goroutine to end, [`JoinHandle::join`], unless the context ends first.
@@ -228,7 +247,10 @@ impl Context {
         &self,
         mut handle: JoinHandle<T>,
     ) -> Result<thread::Result<T>, (ContextError, JoinHandle<T>)> {
-        match self.check().and_then(|()| self.race(&mut handle)) {
+        match self
+            .check()
+            .and_then(|()| self.race(WaitReason::Join, &mut handle))
+        {
             Ok(result) => Ok(result),
             Err(error) => Err((error, handle)),
         }

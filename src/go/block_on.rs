@@ -71,6 +71,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         reason: WaitReason::BlockOn,
         at: Location::caller(),
     };
+    block_on_as(place, future)
+}
+
+/// The same for what is to be listed as another wait.
+pub(crate) fn block_on_as<F: Future>(place: Place, future: F) -> F::Output {
     let signal = Arc::new(Signal(AtomicPtr::new(EMPTY)));
     let waker = Waker::from(Arc::clone(&signal));
     let mut future = pin!(future);

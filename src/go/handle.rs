@@ -3,7 +3,7 @@
 use super::Goroutine;
 use super::task::Header;
 use super::watch::Watch;
-use crate::chan::Receiver;
+use crate::chan::{Receiver, RecvTimeoutError};
 use crate::runtime::{self, Commit, Kind, Place, WaitReason, Waiter};
 use std::fmt;
 use std::future::Future;
@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A handle to a goroutine: joins it, from a goroutine, a thread or `async` code.
 ///
@@ -70,6 +70,42 @@ impl<T> JoinHandle<T> {
         self.wait(WaitReason::Join, Location::caller());
         // SAFETY: the goroutine has ended, and `self` is used up.
         unsafe { Header::take(self.task) }
+    }
+
+    /// Waits for the goroutine to end, but not longer than `timeout`, and returns what
+    /// [`join`](JoinHandle::join) does.
+    ///
+    /// A goroutine that has ended is joined even if there is no time. Blocks the goroutine, or the thread
+    /// on a plain thread. In `async` code await the handle beside a [`sleep_async`](crate::time::sleep_async).
+    ///
+    /// # Errors
+    /// The handle, if the goroutine has not ended by then; it goes on.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (tx, rx) = sudog::chan::bounded::<u8>(0);
+    /// let worker = sudog::spawn(move || rx.recv());
+    /// let worker = worker.join_timeout(Duration::from_millis(1)).unwrap_err();
+    /// tx.send(7).unwrap();
+    /// assert_eq!(worker.join_timeout(Duration::MAX).unwrap().unwrap(), Ok(7));
+    /// ```
+    #[track_caller]
+    pub fn join_timeout(self, timeout: Duration) -> Result<thread::Result<T>, Self> {
+        // A limit beyond the clock's end is none.
+        if !self.is_finished()
+            && let Some(deadline) = Instant::now().checked_add(timeout)
+        {
+            let place = Place {
+                reason: WaitReason::Join,
+                at: Location::caller(),
+            };
+            if self.done().recv_as(place, deadline) == Err(RecvTimeoutError::Timeout) {
+                return Err(self);
+            }
+        }
+        Ok(self.join())
     }
 
     /// Returns whether the goroutine has ended. Never blocks.

@@ -20,6 +20,7 @@ mod task;
 mod watch;
 
 pub use block_on::block_on;
+pub(crate) use block_on::block_on_as;
 pub use builder::Builder;
 pub use handle::JoinHandle;
 pub(crate) use panic::detached;

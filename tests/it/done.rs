@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use sudog::chan::{Select, TryRecvError, bounded};
 use sudog::spawn;
@@ -136,5 +137,52 @@ fn a_poll_that_was_given_up_is_forgotten() {
         assert!(matches!(polled, Poll::Pending));
         drop(tx);
         assert!(handle.join().unwrap());
+    });
+}
+
+#[test]
+fn join_timeout_gives_the_handle_back_or_the_result() {
+    for kind in [Kind::Goroutine, Kind::Thread] {
+        let test = kind.spawn(|| {
+            let (tx, rx) = bounded::<()>(0);
+            let handle = spawn(move || rx.recv().is_err());
+            let (limit, began) = (Duration::from_millis(3), Instant::now());
+            let handle = handle.join_timeout(limit).unwrap_err();
+            assert!(began.elapsed() >= limit);
+            let handle = handle.join_timeout(Duration::ZERO).unwrap_err();
+            drop(tx);
+            assert!(handle.join_timeout(Duration::MAX).unwrap().unwrap());
+            let handle = spawn(|| quiet_panic("payload"));
+            let handle = loop {
+                match handle.is_finished() {
+                    true => break handle,
+                    false => sudog::yield_now(),
+                }
+            };
+            let result = handle.join_timeout(Duration::ZERO).unwrap();
+            assert_eq!(text(result.unwrap_err()), "payload");
+        });
+        test.join();
+    }
+}
+
+#[test]
+fn join_timeout_meets_the_end() {
+    stress(|mut rng| {
+        for _ in 0..rounds(300) {
+            let pause = Duration::from_micros(rng.below(100) as u64);
+            let limit = Duration::from_micros(rng.below(100) as u64);
+            let mut handle = spawn(move || {
+                sudog::time::sleep(pause);
+                Box::new(7)
+            });
+            let value = loop {
+                match handle.join_timeout(limit) {
+                    Ok(result) => break result.unwrap(),
+                    Err(back) => handle = back,
+                }
+            };
+            assert_eq!(*value, 7);
+        }
     });
 }

@@ -42,7 +42,7 @@
 //!   [`acquire`](sync::Semaphore::acquire), waiting on a [`Condvar`](sync::Condvar) or a
 //!   [`Barrier`](sync::Barrier), receiving from a [`Broadcast`](sync::Broadcast), and their forms with a limit;
 //! - the same under a [`Context`](context::Context), and its `sleep`, and the end of a [`group`];
-//! - [`join`](JoinHandle::join), [`wait`](sync::WaitGroup::wait) and
+//! - [`join`](JoinHandle::join) and [`join_timeout`](JoinHandle::join_timeout), [`wait`](sync::WaitGroup::wait) and
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
 //! - [`sleep`](time::sleep) and [`sleep_until`](time::sleep_until);

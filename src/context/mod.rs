@@ -13,6 +13,7 @@ mod blocking;
 mod err_group;
 mod error;
 mod func;
+mod io;
 mod scope;
 mod timer;
 mod value;

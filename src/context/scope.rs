@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 use super::func::Call;
+use super::io::Watch;
 use super::timer::Timer;
 use super::{Cause, ContextError};
 use crate::chan::{self, Receiver};
@@ -69,6 +70,7 @@ pub(super) struct Ending {
 pub(super) enum Child {
     Scope(Arc<Scope>),
     Call(Arc<Call>),
+    Watch(Arc<Watch>),
 }
 
 impl Child {
@@ -76,6 +78,16 @@ impl Child {
         match self {
             Child::Scope(scope) => &scope.place,
             Child::Call(call) => &call.place,
+            Child::Watch(watch) => &watch.place,
+        }
+    }
+
+    /// Its scope has ended.
+    fn end(self, ending: &Ending) {
+        match self {
+            Child::Scope(scope) => scope.end(ending.clone()),
+            Child::Call(call) => call.start(),
+            Child::Watch(watch) => watch.end(ending.error),
         }
     }
 }
@@ -136,34 +148,32 @@ impl Scope {
             }
             state.ending.clone()
         };
-        match (ending, child) {
-            (None, _) => {}
-            (Some(ending), Child::Scope(scope)) => scope.end(ending),
-            (Some(_), Child::Call(call)) => call.start(),
+        if let Some(ending) = ending {
+            child.end(&ending);
         }
     }
 
     /// Ends the scope and all within it, unless it has ended.
     pub(super) fn end(&self, ending: Ending) {
-        let (mut ended, mut calls) = (Vec::new(), Vec::new());
-        if !self.end_alone(&ending, &mut ended, &mut calls) {
+        let (mut scopes, mut others) = (Vec::new(), Vec::new());
+        if !self.end_alone(&ending, &mut scopes, &mut others) {
             return;
         }
         // One list rather than calls within calls: the tree may be deeper than a stack.
-        while let Some(scope) = ended.pop() {
-            scope.end_alone(&ending, &mut ended, &mut calls);
+        while let Some(scope) = scopes.pop() {
+            scope.end_alone(&ending, &mut scopes, &mut others);
         }
         if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
             parent.let_go(&self.place);
         }
-        calls.into_iter().for_each(|call| call.start());
+        others.into_iter().for_each(|child| child.end(&ending));
     }
 
     fn end_alone(
         &self,
         ending: &Ending,
         scopes: &mut Vec<Arc<Scope>>,
-        calls: &mut Vec<Arc<Call>>,
+        others: &mut Vec<Child>,
     ) -> bool {
         let (is_first, error, done, children, timer) = {
             let _token = runtime::enter();
@@ -191,7 +201,7 @@ impl Scope {
         for child in children.places.into_iter().flatten() {
             match child {
                 Child::Scope(scope) => scopes.push(scope),
-                Child::Call(call) => calls.push(call),
+                other => others.push(other),
             }
         }
         is_first
@@ -277,6 +287,25 @@ impl Scope {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    fn take_children(&mut self) -> Vec<Child> {
+        let children = mem::take(&mut self.state.get_mut().children);
+        children.places.into_iter().flatten().collect()
+    }
+}
+
+impl Drop for Scope {
+    /// One after the other: a long line of descendants that nobody else has would not fit on the stack.
+    fn drop(&mut self) {
+        let mut orphans = self.take_children();
+        while let Some(child) = orphans.pop() {
+            if let Child::Scope(scope) = child
+                && let Some(mut scope) = Arc::into_inner(scope)
+            {
+                orphans.append(&mut scope.take_children());
+            }
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 //! 2. Time-outs are nobody's timers: each call that blocks has a deadline of its own, the earliest of
 //!    those that hold for it. One that was moved has its calls look again, so there is no stale timer
 //!    to tell from a valid one, and a deadline that has passed can be extended.
-//! 3. However a call ends, it passes the wake on: there may be more than it has taken.
+//! 3. What works under a context is interrupted as a caller (runtime/interrupt.rs), not here: each call
+//!    looks at that too, and `PollDesc::wait` names the wait to it.
+//! 4. However a call ends, it passes the wake on: there may be more than it has taken.
 
 use super::error::{closed, timed_out};
 use crate::runtime::{self, Direction, Place, PollDesc, Tick, WaitReason};
@@ -156,7 +158,7 @@ pub(crate) fn zero_timeout() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "cannot set a 0 duration timeout")
 }
 
-/// A call under way. Dropping it passes the wake on (invariant 3).
+/// A call under way. Dropping it passes the wake on (invariant 4).
 pub(crate) struct Call<'a, D: Deref<Target = PollDesc>> {
     control: &'a Control<D>,
     direction: Direction,
@@ -207,6 +209,9 @@ impl<D: Deref<Target = PollDesc>> Call<'_, D> {
     fn look(&mut self) -> io::Result<()> {
         self.tick = Some(self.control.desc.tick(self.direction));
         self.control.check()?;
+        if let Some(error) = runtime::interruption() {
+            return Err(error);
+        }
         match self.limit() {
             None => Ok(()),
             Some(limit) if Instant::now() < limit => Ok(()),

@@ -10,6 +10,7 @@
 
 use super::claim::Claim;
 use super::coro::{Commit, Stack};
+use super::interrupt::Frames;
 use super::latch::Latch;
 use super::name::{Name, StaticName};
 use super::status::Status;
@@ -146,6 +147,8 @@ pub(crate) struct G {
     pub(crate) blocking_depth: Cell<u16>,
     /// How often it is locked to its M, but for the lock of a park.
     pub(crate) thread_locks: Cell<u16>,
+    /// What interrupts its calls on descriptors.
+    pub(crate) frames: Frames,
 }
 
 const _: () = assert!(size_of::<G>() <= 128, "a G outgrew its two cache lines");
@@ -181,6 +184,12 @@ impl GRef {
     /// The word that says who ends this goroutine's wait.
     pub(crate) fn claim_ref(self) -> &'static Claim {
         &self.0.claim
+    }
+
+    /// What interrupts this goroutine's calls. Its own, like the cells.
+    #[inline]
+    pub(crate) fn frames_ref(self) -> &'static Frames {
+        &self.0.frames
     }
 
     /// Takes a pointer of `as_ptr` back.
@@ -222,6 +231,7 @@ impl G {
             latch: Latch::new(),
             blocking_depth: Cell::new(0),
             thread_locks: Cell::new(0),
+            frames: Frames::new(),
         }
     }
 

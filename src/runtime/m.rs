@@ -327,6 +327,14 @@ pub(crate) fn parker() -> &'static Parker {
     own.unwrap_or_else(|_| Parker::borrow())
 }
 
+/// The parker that this thread has, if it has needed one.
+#[inline(never)]
+pub(crate) fn kept_parker() -> Option<&'static Parker> {
+    // SAFETY: as in `current`.
+    unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
+    PARKER.try_with(|slot| slot.0.get()).ok().flatten()
+}
+
 /// Whether this thread is unwinding: then its goroutine must not leave it, since panic counts belong
 /// to threads.
 #[inline(never)]

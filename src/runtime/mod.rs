@@ -37,6 +37,11 @@ pub(crate) mod claim;
 mod config;
 mod coro;
 pub(crate) mod g;
+#[cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "nobody is interrupted")
+)]
+pub(crate) mod interrupt;
 mod latch;
 mod m;
 pub(crate) mod name;
@@ -60,6 +65,7 @@ pub(crate) use config::check_stack_size;
 pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use coro::Commit;
 pub(crate) use g::{Entry, Identity, Place, WaitReason};
+pub(crate) use interrupt::Interrupt;
 pub(crate) use m::random;
 pub(crate) use name::Name;
 #[doc(hidden)]
@@ -70,6 +76,9 @@ pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
 #[cfg(feature = "net")]
 pub(crate) use sched::descriptor::{checkpoint, register, unregister};
+pub(crate) use sched::interrupt::interruptible;
+#[cfg(feature = "net")]
+pub(crate) use sched::interrupt::interruption;
 pub(crate) use sched::os_thread::lock_thread;
 pub use sched::os_thread::{OsThreadGuard, lock_os_thread};
 pub(crate) use sched::park::{

@@ -9,6 +9,7 @@
 //!    for a later wait.
 
 use super::claim::Claim;
+use super::interrupt::Frames;
 use crate::sys::atomic::{AtomicBool, AtomicIsize, Ordering};
 use crate::sys::lock::Lock;
 use crate::sys::note::Note;
@@ -17,6 +18,8 @@ use crate::sys::note::Note;
 pub(crate) struct Parker {
     pub(crate) claim: Claim,
     pub(crate) note: Note,
+    /// What interrupts its thread's calls on descriptors.
+    pub(crate) frames: Frames,
     /// Whether the present wait has no time limit.
     is_for_ever: AtomicBool,
     /// Whether it is taken for one wait only, by a thread that is being taken down.
@@ -39,6 +42,7 @@ impl Parker {
             Box::leak(Box::new(Parker {
                 claim: Claim::new(),
                 note: Note::new(),
+                frames: Frames::new(),
                 is_for_ever: AtomicBool::new(false),
                 is_borrowed: AtomicBool::new(false),
             }))

@@ -97,6 +97,11 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// The value, for one who has the lock alone.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
     /// Keeps the lock held past the guard's life and gives what a later `unlock` needs.
     ///
     /// For a park: the goroutine takes the lock, its commit releases it.

@@ -427,6 +427,30 @@ fn a_deep_tree_ends_without_a_deep_stack() {
 }
 
 #[test]
+fn a_long_line_of_contexts_that_nobody_can_end_is_dropped_on_a_small_stack() {
+    goroutine(|| {
+        let dropper = sudog::Builder::new().stack_size(64 * 1024).spawn(|| {
+            let (root, cancel) = Context::background().with_cancel();
+            cancel.detach();
+            let mut last = root.clone();
+            for n in 0..100_000 {
+                let (next, cancel) = last.with_cancel();
+                cancel.detach();
+                if n % 1000 == 0 {
+                    let (_branch, cancel) = last.with_cancel();
+                    cancel.detach();
+                    next.after_func(|| {});
+                }
+                last = next;
+            }
+            drop(last);
+            drop(root);
+        });
+        dropper.unwrap().join().unwrap();
+    });
+}
+
+#[test]
 fn children_that_end_leave_their_parent() {
     alone_on(2, || {
         goroutine(|| {

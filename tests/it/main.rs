@@ -36,6 +36,8 @@ mod chan_timeout_races;
 mod chan_wakers;
 mod context;
 mod context_blocking;
+#[cfg(feature = "net")]
+mod context_io;
 mod done;
 mod group;
 mod idle;

@@ -6,13 +6,16 @@
 use crate::check;
 use crate::idle::{Life, Ran, finish, live, make_runnable, spawn_m};
 use crate::runtime::g::{G, Place, WaitReason};
+use crate::runtime::interrupt::Interrupt;
 use crate::runtime::netpoll::{Direction, PollDesc};
 use crate::runtime::nouns::{as_goroutine, keep};
+use crate::runtime::sched::interrupt::{interruptible, interruption};
 use crate::runtime::sched::{descriptor, idle, poll, start, timing};
 use crate::sys::atomic::set_without_fences_of;
 use crate::sys::poller::kernel;
 use loom::sync::Mutex;
 use loom::thread;
+use std::io;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -28,6 +31,7 @@ enum Took {
     Unit,
     Closed,
     TooLate,
+    Interrupted,
 }
 
 fn soon() -> Instant {
@@ -78,6 +82,9 @@ impl Socket {
     fn take(&self, deadline: Option<Instant>) -> Took {
         let took = loop {
             let tick = self.desc.tick(Direction::Read);
+            if interruption().is_some() {
+                break Took::Interrupted;
+            }
             if let Some(took) = self.look() {
                 break took;
             }
@@ -87,6 +94,23 @@ impl Socket {
         };
         self.desc.leave(Direction::Read);
         took
+    }
+
+    /// A call under an interrupt.
+    fn take_within(&self, interrupt: &Interrupt, deadline: Option<Instant>) -> Took {
+        let (took, was_met) = interruptible(interrupt, || self.take(deadline));
+        assert_eq!(took == Took::Interrupted, was_met);
+        took
+    }
+
+    /// A call that looks whether it is interrupted, and then does not name its wait.
+    fn take_nameless(&self, interrupt: &Interrupt) -> Took {
+        let tick = self.desc.tick(Direction::Read);
+        if interruptible(interrupt, interruption).1 {
+            return Took::Interrupted;
+        }
+        self.desc.wait(Direction::Read, tick, None, here());
+        Took::Unit
     }
 
     /// A call that reads the tick too late.
@@ -177,6 +201,91 @@ fn what_arrives_as_a_deadline_passes_is_there_for_the_next_call() {
             timer.join().unwrap();
             other.join().unwrap();
         });
+    });
+}
+
+fn interrupt() -> &'static Interrupt {
+    let interrupt = keep(Interrupt::new());
+    interruptible(interrupt, interruption);
+    interrupt
+}
+
+fn reason() -> io::Error {
+    io::ErrorKind::Other.into()
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_of_a_goroutine() {
+    check(Some(3), || {
+        goroutine(|socket| {
+            let interrupt = interrupt();
+            let other = thread::spawn(|| interrupt.raise(reason));
+            assert_eq!(socket.take_within(interrupt, None), Took::Interrupted);
+            other.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_of_a_thread() {
+    check(Some(3), || {
+        start(1, 1);
+        let socket = Socket::new();
+        let interrupt = interrupt();
+        let other = thread::spawn(|| interrupt.raise(reason));
+        assert_eq!(socket.take_within(interrupt, None), Took::Interrupted);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn an_event_an_interrupt_and_a_deadline_end_one_wait_and_no_unit_is_lost() {
+    check(Some(2), || {
+        goroutine(|socket| {
+            let interrupt = interrupt();
+            let others = [
+                thread::spawn(|| socket.arrive(1)),
+                thread::spawn(|| interrupt.raise(reason)),
+                thread::spawn(timing::expire),
+            ];
+            if socket.take_within(interrupt, Some(soon())) != Took::Unit {
+                assert_eq!(socket.take(None), Took::Unit);
+            }
+            others.into_iter().for_each(|other| other.join().unwrap());
+        });
+    });
+}
+
+/// The inner interrupt, the outer, or the event: the next wait of the goroutine is its own.
+#[test]
+fn an_interrupt_that_comes_late_does_not_meet_the_next_wait() {
+    check(Some(2), || {
+        goroutine(|socket| {
+            let (outer, inner) = (interrupt(), interrupt());
+            let raise = thread::spawn(|| inner.raise(reason));
+            let other = thread::spawn(|| socket.arrive(2));
+            let (first, was_met) = interruptible(outer, || socket.take_within(inner, None));
+            assert!(!was_met);
+            assert_eq!(socket.take_within(outer, None), Took::Unit);
+            if first == Took::Interrupted {
+                assert_eq!(socket.take(None), Took::Unit);
+            }
+            raise.join().unwrap();
+            other.join().unwrap();
+        });
+    });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_wait_that_is_not_named_misses_the_interrupt() {
+    check(Some(3), || {
+        start(1, 1);
+        let socket = Socket::new();
+        let interrupt = interrupt();
+        let other = thread::spawn(|| interrupt.raise(reason));
+        assert_eq!(socket.take_nameless(interrupt), Took::Interrupted);
+        other.join().unwrap();
     });
 }
 

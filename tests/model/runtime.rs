@@ -1,10 +1,12 @@
 //! The runtime of the models: the real protocol files, among doubles of the nouns they speak of.
 //!
-//! Real are `claim`, `latch`, `netpoll`, `status`, `pword`, `runq`, `sudog`, `timer`, `waiter`, and in `sched`
+//! Real are `claim`, `interrupt`, `latch`, `netpoll`, `status`, `pword`, `runq`, `sudog`, `timer`, `waiter`, and in `sched`
 //! what is listed there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
 
 #[path = "../../src/runtime/claim.rs"]
 pub(crate) mod claim;
+#[path = "../../src/runtime/interrupt.rs"]
+pub(crate) mod interrupt;
 #[path = "../../src/runtime/latch.rs"]
 pub(crate) mod latch;
 #[path = "../../src/runtime/netpoll.rs"]
@@ -31,7 +33,7 @@ pub(crate) mod g {
     pub(crate) use super::nouns::{G, GList, GRef, Place, WaitReason};
 }
 pub(crate) mod m {
-    pub(crate) use super::nouns::{Handed, M, current, is_unwinding, parker, random};
+    pub(crate) use super::nouns::{Handed, M, current, is_unwinding, kept_parker, parker, random};
 }
 pub(crate) mod p {
     pub(crate) use super::nouns::P;

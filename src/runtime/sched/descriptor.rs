@@ -1,10 +1,13 @@
 //! Waiting for descriptors: the gate's side of netpoll.rs.
 
-use super::{park, poll, sched};
+use super::park::{self, Token};
+use super::{interrupt, poll, sched};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::Place;
+use crate::runtime::interrupt::{Frames, INTERRUPT, Interrupt};
 use crate::runtime::netpoll::{Direction, PollDesc, Tick};
 use crate::runtime::sudog::Sudog;
+use crate::runtime::timer::DEADLINE;
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
@@ -36,7 +39,7 @@ pub(crate) fn checkpoint() {
 
 impl PollDesc {
     /// Waits until there is reason to look again since `tick`, which was read before the last look;
-    /// but not past `deadline`: then false.
+    /// or until `deadline`: then false.
     #[inline(never)]
     pub(crate) fn wait(
         &self,
@@ -48,6 +51,10 @@ impl PollDesc {
         let mut token = park::enter_blocking();
         if token.goroutine().is_none() {
             poll::ensure_polling();
+        }
+        if let Some(frames) = interrupt::own_frames().filter(|frames| !frames.is_empty()) {
+            let wait = (direction, tick, deadline);
+            return self.wait_within(frames, token, wait, place);
         }
         let waiter = token.waiter();
         let Some(deadline) = deadline else {
@@ -76,6 +83,49 @@ impl PollDesc {
             }
             is_in_time
         }
+    }
+
+    /// The same for a caller with frames, whose interrupts may end the wait before it begins.
+    #[cold]
+    #[inline(never)]
+    fn wait_within(
+        &self,
+        frames: &Frames,
+        mut token: Token,
+        (direction, tick, deadline): (Direction, Tick, Option<Instant>),
+        place: Place,
+    ) -> bool {
+        let waiter = token.early_waiter(deadline.is_none());
+        let ticket = waiter.claim().open();
+        let mut sudog = Sudog::contested(waiter, ptr::null_mut(), ticket, EVENT);
+        let sudog = NonNull::from(&mut sudog);
+        // SAFETY: the sudog stays in this frame until it is out of the queue, at the latest below.
+        let Some(lock) = (unsafe { self.enqueue(direction, tick, sudog) }) else {
+            park::end_early(waiter);
+            return true;
+        };
+        // SAFETY: `enqueue` has left it locked for us.
+        unsafe { lock.unlock() };
+        // SAFETY: the frames are the caller's own, and the waiter is this goroutine's or thread's.
+        unsafe {
+            for interrupt in frames.interrupts() {
+                if interrupt.name(waiter, ticket) && waiter.claim().take(ticket, INTERRUPT) {
+                    token.ready(waiter);
+                }
+            }
+            match deadline {
+                Some(deadline) => token.park_early_until(waiter, place, ticket, deadline),
+                None => token.park_early(waiter, place),
+            }
+            frames.interrupts().for_each(Interrupt::unname);
+        }
+        let winner = waiter.claim().winner(ticket);
+        if winner != Some(EVENT) {
+            // SAFETY: our own sudog, queued here above.
+            unsafe { self.dequeue(direction, sudog) };
+        }
+        park::end_early(waiter);
+        winner != Some(DEADLINE)
     }
 
     /// Has every call that waits look again, for what it looks at was changed.

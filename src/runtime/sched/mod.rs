@@ -9,6 +9,7 @@
 //! | `counters` | the rule that no wake-up is lost |
 //! | `poll` | who looks for events of descriptors, and when |
 //! | `descriptor` | waiting for descriptors |
+//! | `interrupt` | ending one caller's waits for descriptors |
 //! | `park` | the gate: entering, parking, readying |
 //! | `commit` | the last steps of parks |
 //! | `debt` | the wake-up that is put off |
@@ -43,6 +44,11 @@ pub(crate) mod descriptor;
 pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod idle;
+#[cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "nobody waits for a descriptor")
+)]
+pub(crate) mod interrupt;
 pub(crate) mod os_thread;
 mod overflow;
 pub(crate) mod park;

@@ -258,6 +258,15 @@ impl Token {
         unsafe { self.begin_park(waiter, place, Commit::latch(waiter)) }
     }
 
+    /// As `park`, for a wait that may be over already.
+    ///
+    /// # Safety
+    /// `waiter` is [`Token::early_waiter`]'s.
+    pub(crate) unsafe fn park_early(&mut self, waiter: Waiter, place: Place) {
+        // SAFETY: the commit looks at the waiter's own latch.
+        unsafe { self.park(waiter, place, Commit::latch(waiter)) };
+    }
+
     /// As `park_until`, for a wait that may be over already.
     ///
     /// # Safety

@@ -140,11 +140,13 @@ fn deliver(events: &Events, mut keep: impl FnMut(GRef)) {
         .netpoll
         .deliver(events, |waiter| match waiter.kind() {
             Kind::Thread(parker) => parker.wake(),
-            Kind::Goroutine(g) => {
+            // One that has yet to park finds that it is over.
+            Kind::Early(g) if !g.latch.ready() => {}
+            Kind::Goroutine(g) | Kind::Early(g) => {
                 park::make_runnable(g);
                 keep(g);
             }
-            _ => crate::sys::fatal!("a future waits for a descriptor"),
+            Kind::Task(_) => crate::sys::fatal!("a future waits for a descriptor"),
         });
 }
 

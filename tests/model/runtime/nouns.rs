@@ -8,6 +8,7 @@
 //! 4. Each goroutine weighs [`WEIGHT`], so a local queue of 256 is full with four of them.
 
 use super::claim::Claim;
+use super::interrupt::Frames;
 use super::latch::Latch;
 use super::pword::Word;
 use super::runq::RunQ;
@@ -87,6 +88,7 @@ pub(crate) struct G {
     pub(crate) commit: Cell<Option<Commit>>,
     pub(crate) latch: Latch,
     pub(crate) stack: Cell<Option<Stack>>,
+    frames: Frames,
     runs: Cell<u32>,
 }
 
@@ -109,6 +111,10 @@ impl PartialEq for GRef {
 impl GRef {
     pub(crate) fn as_ptr(self) -> *mut G {
         ptr::from_ref(self.0).cast_mut()
+    }
+
+    pub(crate) fn frames_ref(self) -> &'static Frames {
+        &self.0.frames
     }
 
     pub(crate) fn claim_ref(self) -> &'static Claim {
@@ -138,6 +144,7 @@ impl G {
             commit: Cell::new(None),
             latch: Latch::new(),
             stack: Cell::new(None),
+            frames: Frames::new(),
             runs: Cell::new(0),
         });
         g.status.set(State::Runnable);
@@ -507,6 +514,7 @@ impl Task {
 pub(crate) struct Parker {
     pub(crate) claim: Claim,
     pub(crate) note: ParkerNote,
+    pub(crate) frames: Frames,
 }
 
 /// A parker's note, whose sleeps with a limit are the shortest there are: the limit is over at the
@@ -534,6 +542,7 @@ impl Parker {
         let parker = keep(Parker {
             claim: Claim::new(),
             note: ParkerNote(fresh_note()),
+            frames: Frames::new(),
         });
         parker.claim.open();
         parker
@@ -590,6 +599,10 @@ pub(crate) fn parker() -> &'static Parker {
         slot.set(Some(parker));
         parker
     })
+}
+
+pub(crate) fn kept_parker() -> Option<&'static Parker> {
+    PARKER.with(|slot| slot.get())
 }
 
 thread_local! {

@@ -1,5 +1,5 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `idle`, `park` and `poll`, on a scheduler without stacks and sysmon, whose timers are due
+//! `global`, `idle`, `interrupt`, `park` and `poll`, on a scheduler without stacks and sysmon, whose timers are due
 //! when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
@@ -18,6 +18,8 @@ pub(crate) mod find;
 pub(crate) mod global;
 #[path = "../../../src/runtime/sched/idle.rs"]
 pub(crate) mod idle;
+#[path = "../../../src/runtime/sched/interrupt.rs"]
+pub(crate) mod interrupt;
 #[path = "../../../src/runtime/sched/park.rs"]
 pub(crate) mod park;
 #[path = "../../../src/runtime/sched/poll.rs"]

@@ -6,17 +6,20 @@
 //!
 //! 1. When the last receiver of a signal has gone, the thread does what the system would have done, if
 //!    the process had left it to the system before.
-//! 2. Nothing is sent, and no end of a channel dropped, under the hub's lock.
+//! 2. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
 #![forbid(unsafe_code)]
 
 use crate::chan::{Receiver, Sender, fed};
+use crate::context::{CancelFunc, Context};
 use crate::sys::lock::Lock;
 use crate::sys::signal::{is_default, numbers};
 use signal_hook::consts::FORBIDDEN;
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
+use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 /// A signal, by the number that the system gives it.
 ///
@@ -96,6 +99,8 @@ struct Hub {
 enum Sink {
     Named(Sender<Signal>),
     Bare(Sender<()>),
+    /// Ends with the first.
+    Context(Context),
 }
 
 impl Sink {
@@ -104,14 +109,16 @@ impl Sink {
         match self {
             Sink::Named(sender) => drop(sender.try_send(Signal(signal))),
             Sink::Bare(sender) => drop(sender.try_send(())),
+            Sink::Context(ctx) => ctx.end(Arc::new(Received(Signal(signal)))),
         }
     }
 
-    /// Whether nobody receives any more.
+    /// Whether nobody wants any more.
     fn is_over(&self) -> bool {
         match self {
             Sink::Named(sender) => sender.is_closed(),
             Sink::Bare(sender) => sender.is_closed(),
+            Sink::Context(ctx) => ctx.err().is_some(),
         }
     }
 }
@@ -170,6 +177,60 @@ pub fn ctrl_c() -> io::Result<Receiver<()>> {
     add(&[Signal::SIGINT], &Sink::Bare(sender))?;
     Ok(receiver)
 }
+
+/// Makes a context that ends with `ctx`, at the first of these signals, or by the [`CancelFunc`]. Go's
+/// `signal.NotifyContext`.
+///
+/// Its [`cause`](Context::cause) is then [`Received`], which says which signal has come. Once the context
+/// has ended, however that was, the signals do again what they did before: a second Ctrl-C ends a process
+/// that takes long to stop.
+///
+/// Does not block.
+///
+/// # Errors
+/// As [`notify`].
+///
+/// # Examples
+/// ```no_run
+/// use std::time::Duration;
+/// use sudog::context::Context;
+/// use sudog::signal::{self, Signal};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let signals = [Signal::SIGINT, Signal::SIGTERM];
+/// let (ctx, _cancel) = signal::notify_context(&Context::background(), &signals)?;
+/// while ctx.sleep(Duration::from_secs(1)).is_ok() {
+///     println!("working; stop me with Ctrl-C");
+/// }
+/// println!("{}", ctx.cause().unwrap()); // SIGINT received
+/// # Ok(())
+/// # }
+/// ```
+pub fn notify_context(ctx: &Context, signals: &[Signal]) -> io::Result<(Context, CancelFunc)> {
+    let (ctx, cancel) = ctx.with_cancel();
+    // Without its values: the hub is not to keep them.
+    add(signals, &Sink::Context(ctx.without_values()))?;
+    Ok((ctx, cancel))
+}
+
+/// Says which signal has ended a context of [`notify_context`].
+///
+/// # Examples
+/// ```
+/// use sudog::signal::{Received, Signal};
+///
+/// assert_eq!(Received(Signal::SIGTERM).to_string(), "SIGTERM received");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Received(pub Signal);
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} received", self.0)
+    }
+}
+
+impl Error for Received {}
 
 fn add(signals: &[Signal], sink: &Sink) -> io::Result<()> {
     let handle = handle()?;

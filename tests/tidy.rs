@@ -30,9 +30,10 @@ const GATE: &str = "runtime";
 
 /// Neighbours above the gate of whom the first may name the second all the same.
 const NEIGHBOURS: &[(&str, &str)] = &[
-    ("sync", "go"), // WaitGroup::go spawns, and returns a JoinHandle
-    ("io", "net"),  // a Pollable is a descriptor as a socket is
-    ("go", "chan"), // JoinHandle::done is a channel
+    ("sync", "go"),        // WaitGroup::go spawns, and returns a JoinHandle
+    ("io", "net"),         // a Pollable is a descriptor as a socket is
+    ("go", "chan"),        // JoinHandle::done is a channel
+    ("signal", "context"), // a signal can end a context
 ];
 
 /// A name (with `!` a macro), the one file or folder that may use it, and the reason.

@@ -183,6 +183,23 @@ impl Context {
         }
     }
 
+    /// The same context without its values.
+    #[cfg(feature = "signal")]
+    pub(crate) fn without_values(&self) -> Context {
+        Context {
+            scope: self.scope.clone(),
+            values: None,
+        }
+    }
+
+    /// Cancels it, for this reason.
+    #[cfg(feature = "signal")]
+    pub(crate) fn end(&self, cause: Cause) {
+        if let Some(scope) = &self.scope {
+            scope.end(scope::Ending::canceled(Some(cause)));
+        }
+    }
+
     fn with_scope(&self, scope: &Arc<Scope>) -> Context {
         Context {
             scope: Some(Arc::clone(scope)),

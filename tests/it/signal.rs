@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use sudog::chan::TryRecvError;
-use sudog::signal::{self, Signal};
+use sudog::context::{Context, ContextError};
+use sudog::signal::{self, Received, Signal};
 
 use crate::support::{again, alone_here, goroutine, wait_until};
 
@@ -97,5 +98,69 @@ fn the_default_action_is_back_with_the_last_receiver() {
     let output = again(name, &[]);
     assert_eq!(output.code, None, "a signal ends it: {output}");
     output.assert_stdout("both received");
+    assert!(!output.stdout.contains("survived"));
+}
+
+#[test]
+fn a_context_ends_with_the_first_signal_and_says_which() {
+    alone_here(|| {
+        goroutine(|| {
+            let signals = [Signal::SIGUSR1, Signal::SIGUSR2];
+            let root = Context::background().with_value("kept");
+            let (ctx, _cancel) = signal::notify_context(&root, &signals).unwrap();
+            let (child, _cancel_child) = ctx.with_cancel();
+            // Another wants one of them as well.
+            let others = signal::notify(&[Signal::SIGUSR2]).unwrap();
+            assert_eq!(ctx.err(), None);
+            raise(Signal::SIGUSR2);
+            child.done().recv().unwrap_err();
+            assert_eq!(child.err(), Some(ContextError::Canceled));
+            let cause = child.cause().unwrap();
+            let received = cause.downcast_ref::<Received>().unwrap();
+            assert_eq!(received.0, Signal::SIGUSR2);
+            assert_eq!(cause.to_string(), "SIGUSR2 received");
+            assert_eq!(ctx.value::<&str>(), Some(&"kept"));
+            assert_eq!(root.err(), None);
+            assert_eq!(others.recv(), Ok(Signal::SIGUSR2));
+        });
+    });
+}
+
+#[test]
+fn a_context_of_signals_ends_by_its_handle_and_its_parent_too() {
+    alone_here(|| {
+        let (parent, end) = Context::background().with_cancel();
+        let make = || signal::notify_context(&parent, &[Signal::SIGUSR1]).unwrap();
+        let ((by_drop, cancel), (by_call, call), (by_parent, _keep)) = (make(), make(), make());
+        drop(cancel);
+        assert_eq!(by_drop.err(), Some(ContextError::Canceled));
+        call.cancel();
+        assert_eq!(by_call.err(), Some(ContextError::Canceled));
+        assert_eq!(by_parent.err(), None);
+        end.cancel();
+        assert_eq!(by_parent.cause().unwrap().to_string(), "context canceled");
+        let error = signal::notify_context(&parent, &[Signal(libc::SIGKILL)]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn the_default_action_is_back_when_the_context_has_ended() {
+    let name = "signal::the_default_action_is_back_when_the_context_has_ended";
+    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+        let signals = [Signal::SIGTERM];
+        let (ctx, cancel) = signal::notify_context(&Context::background(), &signals).unwrap();
+        raise(Signal::SIGTERM);
+        ctx.done().recv().unwrap_err();
+        println!("told to stop");
+        raise(Signal::SIGTERM);
+        thread::sleep(Duration::from_secs(60));
+        println!("survived");
+        drop(cancel);
+        return;
+    }
+    let output = again(name, &[]);
+    assert_eq!(output.code, None, "a signal ends it: {output}");
+    output.assert_stdout("told to stop");
     assert!(!output.stdout.contains("survived"));
 }

@@ -34,6 +34,9 @@
 //! `StdoutLock` of `stdout().lock()`, tokio's `EnterGuard`, a `ThreadRng` that is kept. Take them, use
 //! them, and drop them before you block; `println!` is fine.
 //!
+//! What a thread-local is for a thread, a [`goroutine_local!`] is for a goroutine: it goes where the
+//! goroutine goes, and may be held across blocking calls. [`sync`] has locks that may be.
+//!
 //! Which calls block:
 //!
 //! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv) and their forms with a time limit,
@@ -78,6 +81,7 @@ mod group;
 pub mod guide;
 #[cfg(feature = "net")]
 pub mod io;
+mod local;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod runtime;
@@ -91,6 +95,7 @@ mod util;
 pub use go::entry::run;
 pub use go::{Builder, Goroutine, JoinHandle, block_on, blocking, current, spawn, yield_now};
 pub use group::{Group, group};
+pub use local::{AccessError, LocalKey};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
 #[cfg(feature = "macros")]
@@ -139,6 +144,7 @@ pub mod __private {
     pub use crate::chan::__select as select;
     pub use crate::go::entry::{main, test};
     pub use crate::go::spawn_named;
+    pub use crate::local::local_key;
     pub use crate::runtime::StaticName;
     #[cfg(feature = "macros")]
     pub use sudog_macros::{go, select, select_biased};

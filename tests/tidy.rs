@@ -17,7 +17,7 @@ const LADDER: &str = "
     runtime::p  runtime::m
     runtime::sched
     runtime
-    chan  sync  go
+    chan  sync  go  local
     time
     context  net  io  signal  scope  guide
     group

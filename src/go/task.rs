@@ -179,6 +179,7 @@ where
             crate::sys::fatal!("a goroutine was started twice")
         };
         let result = catch_unwind(AssertUnwindSafe(f));
+        runtime::drop_locals();
         if let Err(payload) = &result {
             // SAFETY: the packet is alive by the goroutine's count.
             let header = unsafe { &(*task).header };

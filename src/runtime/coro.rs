@@ -24,6 +24,7 @@
 //!    leaked with its stack, whose frames others may still point at.
 
 use super::g::GRef;
+use super::locals::Locals;
 use super::stack::{self, Exhausted, Slot};
 use crate::sys::lock::RawLock;
 use corosensei::stack::StackPointer;
@@ -216,14 +217,27 @@ fn root(head: NonNull<Head>, yielder: &Yielder<Resumer, Switch>) {
     let head = unsafe { head.as_ref() };
     head.yielder.set(yielder);
     loop {
-        let entry = head.first.take().and_then(|g| g.entry.take());
-        let Some(entry) = entry else {
+        let begin = head.first.take().and_then(|g| Some((g, g.entry.take()?)));
+        let Some((g, entry)) = begin else {
             crate::sys::fatal!("a stack was resumed with nothing to run")
         };
         // SAFETY: the entry was given to `spawn` for one run, and we have taken it out.
         unsafe { (entry.run)(entry.data) };
+        if let Some(locals) = g.locals.get() {
+            end_locals(g, locals);
+        }
         yielder.suspend(Switch::Exit);
     }
+}
+
+/// Ends the goroutine's own values, with what was made of them since they were first dropped.
+#[cold]
+fn end_locals(g: GRef, locals: Locals) {
+    // SAFETY: the goroutine has come to its end, so nobody looks at a value.
+    unsafe { locals.drop_all() };
+    g.locals.set(None);
+    // SAFETY: dropped and forgotten.
+    unsafe { locals.free() };
 }
 
 /// Stacks that nobody uses, last in first out: the one that was touched last is the warmest.

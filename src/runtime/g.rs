@@ -12,6 +12,7 @@ use super::claim::Claim;
 use super::coro::{Commit, Stack};
 use super::interrupt::Frames;
 use super::latch::Latch;
+use super::locals::Locals;
 use super::name::{Name, StaticName};
 use super::status::Status;
 use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -149,6 +150,8 @@ pub(crate) struct G {
     pub(crate) thread_locks: Cell<u16>,
     /// What interrupts its calls on descriptors.
     pub(crate) frames: Frames,
+    /// The values of `goroutine_local!`, once it has some.
+    pub(crate) locals: Cell<Option<Locals>>,
 }
 
 const _: () = assert!(size_of::<G>() <= 128, "a G outgrew its two cache lines");
@@ -232,6 +235,7 @@ impl G {
             blocking_depth: Cell::new(0),
             thread_locks: Cell::new(0),
             frames: Frames::new(),
+            locals: Cell::new(None),
         }
     }
 

@@ -13,6 +13,7 @@
 //!    ended is *vacant* and serves the next thread; by then no P and no goroutine names it any more.
 
 use super::g::{G, GRef};
+use super::locals::Locals;
 use super::p::P;
 use super::parker::Parker;
 use super::pword::Word;
@@ -270,6 +271,32 @@ impl M {
 thread_local! {
     static CURRENT: Cell<*const M> = const { Cell::new(ptr::null()) };
     static PARKER: OwnParker = const { OwnParker(Cell::new(None)) };
+    /// Without a destructor, so that those of its values find it.
+    static LOCALS: Cell<OwnLocals> = const { Cell::new(OwnLocals::None) };
+    static LOCALS_END: LocalsEnd = const { LocalsEnd };
+}
+
+/// A plain thread's values of `goroutine_local!`.
+#[derive(Clone, Copy)]
+enum OwnLocals {
+    None,
+    Some(Locals),
+    /// The thread is being taken down, and they are gone.
+    Ended,
+}
+
+struct LocalsEnd;
+
+impl Drop for LocalsEnd {
+    fn drop(&mut self) {
+        if let OwnLocals::Some(locals) = LOCALS.get() {
+            // SAFETY: the thread has come to its end, so nobody looks at a value.
+            unsafe { locals.drop_all() };
+            LOCALS.set(OwnLocals::Ended);
+            // SAFETY: dropped and forgotten.
+            unsafe { locals.free() };
+        }
+    }
 }
 
 struct OwnParker(Cell<Option<&'static Parker>>);
@@ -342,4 +369,43 @@ pub(crate) fn is_unwinding() -> bool {
     // SAFETY: as in `current`.
     unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
     std::thread::panicking()
+}
+
+/// The goroutine's table of its own values, or the thread's on a plain thread; none if that is being
+/// taken down and they are gone.
+pub(crate) fn locals() -> Option<Locals> {
+    let Some(g) = current().and_then(|m| m.current.get()) else {
+        return thread_locals();
+    };
+    Some(g.locals.get().unwrap_or_else(|| {
+        let locals = Locals::new();
+        g.locals.set(Some(locals));
+        locals
+    }))
+}
+
+/// Drops the goroutine's own values, at its end. Those made afterwards are dropped with its stack.
+#[inline(never)]
+pub(crate) fn drop_locals() {
+    let g = current().and_then(|m| m.current.get());
+    if let Some(locals) = g.and_then(|g| g.locals.get()) {
+        // SAFETY: the goroutine's code has come to its end, so nobody looks at a value.
+        unsafe { locals.drop_all() };
+    }
+}
+
+#[inline(never)]
+fn thread_locals() -> Option<Locals> {
+    // SAFETY: as in `current`.
+    unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
+    match LOCALS.get() {
+        OwnLocals::Some(locals) => Some(locals),
+        OwnLocals::Ended => None,
+        OwnLocals::None => {
+            LOCALS_END.try_with(|_| ()).ok()?;
+            let locals = Locals::new();
+            LOCALS.set(OwnLocals::Some(locals));
+            Some(locals)
+        }
+    }
 }

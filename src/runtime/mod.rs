@@ -30,7 +30,7 @@
 // `enter`, `enter_blocking` and the `Token` they give, with `waiter`, `park` and `ready`, and their
 // early forms for a wait that may be over before it begins (latch.rs);
 // `Sudog`, `WaitQ` and `Commit` to park with; `register` and the `PollDesc` it gives, to wait for a
-// descriptor; `spawn`, `blocking`, `yield_now`.
+// descriptor; `spawn`, `blocking`, `yield_now`; `locals`, the table of `goroutine_local!`.
 
 mod cells;
 pub(crate) mod claim;
@@ -43,6 +43,7 @@ pub(crate) mod g;
 )]
 pub(crate) mod interrupt;
 mod latch;
+pub(crate) mod locals;
 mod m;
 pub(crate) mod name;
 #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "nobody opens it"))]
@@ -66,7 +67,8 @@ pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use coro::Commit;
 pub(crate) use g::{Entry, Identity, Place, WaitReason};
 pub(crate) use interrupt::Interrupt;
-pub(crate) use m::random;
+pub(crate) use locals::{Header as LocalHeader, Local, Locals, Slot as LocalSlot};
+pub(crate) use m::{drop_locals, locals, random};
 pub(crate) use name::Name;
 #[doc(hidden)]
 pub use name::StaticName;

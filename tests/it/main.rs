@@ -41,6 +41,7 @@ mod context_io;
 mod done;
 mod group;
 mod idle;
+mod local;
 #[cfg(feature = "macros")]
 mod macros;
 mod migrate;

@@ -184,6 +184,11 @@ pub(crate) fn finish(m: &M, g: GRef) {
         m.is_ending.set(true);
         g.thread_locks.set(0);
     }
+    debug_assert!(
+        g.locals.get().is_none(),
+        "goroutine {} left values of its own behind",
+        g.id()
+    );
     let p = m.has_p().then(|| m.p());
     g.status.set(State::Dead);
     g.forget_name();

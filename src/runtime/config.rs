@@ -5,8 +5,9 @@
 #![forbid(unsafe_code)]
 
 use super::stack::{self, CLASSES};
-use crate::sys::{os, write_stderr};
+use crate::sys::{cgroup, os, write_stderr};
 use std::fmt;
+use std::path::Path;
 
 /// What to do when a goroutine panics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,7 +57,7 @@ impl std::error::Error for AlreadyStarted {}
 ///
 /// | variable | key | default |
 /// |---|---|---|
-/// | `SUDOG_MAXPROCS`, else `GOMAXPROCS` | [`max_procs`](Config::max_procs) | the CPUs this process may use |
+/// | `SUDOG_MAXPROCS`, else `GOMAXPROCS` | [`max_procs`](Config::max_procs) | the CPUs this process may use, by affinity and control group |
 /// | `SUDOG_STACK`, in bytes or with `K` or `M` | [`stack_size`](Config::stack_size) | 256 KiB; 1 MiB in debug builds |
 /// | `SUDOG_PANIC`: `isolate` or `exit` | [`on_panic`](Config::on_panic) | `isolate` |
 /// | | [`max_threads`](Config::max_threads) | 10,000 |
@@ -91,6 +92,12 @@ impl Config {
     }
 
     /// Sets how many goroutines run at once.
+    ///
+    /// By default as many as Go's `GOMAXPROCS`: the CPUs that this process may run on (its affinity), but
+    /// no more than the CPU quota of its control group is good for. A quota is rounded up, and 2 at least:
+    /// 2.5 CPUs make 3, half a CPU makes 2. Quotas of both versions of control groups are understood, and
+    /// those of all groups above count too, of which Go looks at the innermost only. A quota that cannot
+    /// be read is none.
     ///
     /// # Panics
     /// If `n` is 0 or above 4096.
@@ -211,10 +218,15 @@ pub(crate) struct Settings {
     pub(crate) has_membarrier: bool,
 }
 
+/// How many Ps there are where nobody says so: see [`Config::max_procs`]. Reads it afresh.
+pub(crate) fn default_procs() -> usize {
+    cgroup::limit_procs(os::cpu_count(), Path::new("/")).min(MAX_PROCS)
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            max_procs: os::cpu_count().min(MAX_PROCS),
+            max_procs: default_procs(),
             stack_class: stack::class_of(stack::DEFAULT_SIZE).unwrap_or(stack::LARGEST),
             on_panic: OnPanic::Isolate,
             max_threads: 10_000,

@@ -141,9 +141,17 @@ pub(crate) fn map_count_limit() -> usize {
         .unwrap_or(65_530)
 }
 
-/// How many CPUs this thread may run on.
+/// How many CPUs the calling thread may run on.
 pub(crate) fn cpu_count() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get())
+    // More than any kernel is built for.
+    let mut mask = [0_u64; 1024];
+    // SAFETY: the kernel writes at most as many bytes as the mask has, and says how many.
+    let written = unsafe {
+        let size = size_of_val(&mask);
+        libc::syscall(libc::SYS_sched_getaffinity, 0, size, mask.as_mut_ptr())
+    };
+    let count: u32 = mask.iter().map(|word| word.count_ones()).sum();
+    if written > 0 { count as usize } else { 1 }
 }
 
 /// How many threads this process has, or `None` where that cannot be read.

@@ -17,6 +17,7 @@
 //! | `exit_at_once` | the end |
 
 pub(crate) mod atomic;
+pub(crate) mod cgroup;
 pub(crate) mod lock;
 pub(crate) mod note;
 #[cfg(feature = "signal")]

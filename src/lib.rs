@@ -35,7 +35,8 @@
 //! them, and drop them before you block; `println!` is fine.
 //!
 //! What a thread-local is for a thread, a [`goroutine_local!`] is for a goroutine: it goes where the
-//! goroutine goes, and may be held across blocking calls. [`sync`] has locks that may be.
+//! goroutine goes, and may be held across blocking calls. [`sync`] has locks that may be. [`no_park`] guards
+//! a stretch of code that must stay on its thread: in debug builds a call that has to wait panics there.
 //!
 //! Which calls block:
 //!
@@ -93,7 +94,10 @@ pub mod time;
 mod util;
 
 pub use go::entry::run;
-pub use go::{Builder, Goroutine, JoinHandle, block_on, blocking, current, spawn, yield_now};
+pub use go::{
+    Builder, Goroutine, JoinHandle, NoPark, block_on, blocking, current, no_park, on_system_stack,
+    spawn, yield_now,
+};
 pub use group::{Group, group};
 pub use local::{AccessError, LocalKey};
 pub use scope::{Scope, ScopedJoinHandle, scope};

@@ -6,8 +6,8 @@
 //! 2. A goroutine has ended for this purpose when it has dropped its closure and stored its result,
 //!    whose type cannot borrow from inside the scope any longer than the handle lives.
 
-use crate::go::{Builder, Goroutine, JoinHandle, Start};
-use crate::runtime::WaitReason;
+use crate::go::{Builder, Goroutine, JoinHandle, Start, drop_quietly};
+use crate::runtime::{self, Place, WaitReason};
 use crate::sync::WaitGroup;
 use crate::sys::lock::Lock;
 use std::any::Any;
@@ -43,6 +43,8 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let at = Location::caller();
+    let reason = WaitReason::Scope;
+    runtime::check_park(Place { reason, at });
     let data = Arc::new(Data {
         running: WaitGroup::new(),
         panic: Lock::new(None),
@@ -54,11 +56,18 @@ where
     };
     // Caught, so that we wait whatever happens (invariant 1).
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
-    scope.data.running.wait_as(WaitReason::Scope, at);
+    let unfailing = runtime::unfailing();
+    scope.data.running.wait_as(reason, at);
+    drop(unfailing);
     let panic = scope.data.panic.lock().take();
     match (result, panic) {
-        (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),
         (Ok(value), None) => value,
+        (Ok(_), Some(payload)) => resume_unwind(payload),
+        (Err(payload), other) => {
+            // While we unwind, its drop must not panic.
+            drop_quietly(other);
+            resume_unwind(payload)
+        }
     }
 }
 
@@ -161,7 +170,7 @@ impl<T> Drop for Packet<T> {
                 Some(payload)
             };
             drop(first);
-            drop(later);
+            drop_quietly(later);
         }
     }
 }

@@ -304,6 +304,7 @@ impl<T> Chan<T> {
                 Begun::Over(Outcome::Done)
             }
             Tried::Closed => Begun::Over(Outcome::Closed),
+            _ if runtime::is_park_forbidden() => self.core.refuse(state, token, sends(at)),
             _ => {
                 let how = (Side::Send, slot.cast_mut().cast(), &mut None);
                 // SAFETY: our caller's promise.
@@ -396,6 +397,7 @@ impl<T> Chan<T> {
                 // SAFETY: our caller's promise; the offer was popped by us.
                 unsafe { self.core.begin_bound(token, state, offer, how, wait, place) }
             }
+            _ if runtime::is_park_forbidden() => self.core.refuse(state, token, self.receives(at)),
             _ => {
                 let (how, place) = ((Side::Recv, slot.cast(), turn), self.receives(at));
                 // SAFETY: our caller's promise.

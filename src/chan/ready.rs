@@ -56,6 +56,7 @@ fn first_due(select: &Select<'_>) -> Option<Instant> {
 
 /// Watches all channels until one of them tells, or a value is due.
 fn wait_once(select: &Select<'_>, deadline: Option<Instant>, place: Place) {
+    runtime::check_park(place);
     let due = first_due(select);
     let deadline = deadline.into_iter().chain(due).min();
     let mut token = runtime::enter_blocking();

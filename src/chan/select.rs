@@ -143,6 +143,14 @@ unsafe fn begin(
                     drop(token);
                     return Begun::Over(cases.len());
                 }
+                Found::None(token) if runtime::is_park_forbidden() => {
+                    unlock_but(first, None);
+                    drop(token);
+                    runtime::refuse_park(Place {
+                        reason: reason_of(first),
+                        at,
+                    });
+                }
                 // SAFETY: our caller's promise; all locks are held.
                 Found::None(token) => unsafe {
                     return enqueue(token, cases, first, (biased, deadline), wait, at);
@@ -175,6 +183,15 @@ fn try_once<'a>(cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
     }
 }
 
+/// Why a select waits whose chain of locked cases begins with `first`.
+fn reason_of(first: *const Case<'_>) -> WaitReason {
+    if first.is_null() {
+        WaitReason::SelectNoCases
+    } else {
+        WaitReason::Select
+    }
+}
+
 /// Queues all cases and parks. All locks are held.
 ///
 /// # Safety
@@ -187,11 +204,7 @@ unsafe fn enqueue<'a>(
     wait: &mut MaybeUninit<Wait>,
     at: &'static Location<'static>,
 ) -> Begun {
-    let reason = if first.is_null() {
-        WaitReason::SelectNoCases
-    } else {
-        WaitReason::Select
-    };
+    let reason = reason_of(first);
     let place = Place { reason, at };
     let mut is_watched = false;
     // SAFETY: all locks are held.

@@ -46,6 +46,7 @@ impl<T> Chan<T> {
                 self.core.mirror(&state);
                 None
             }
+            _ if runtime::is_park_forbidden() => self.core.refuse(state, token, sends(at)),
             _ => {
                 let how = (Side::Send, slot.cast_mut().cast(), &mut None);
                 // SAFETY: our caller's promise.
@@ -108,6 +109,7 @@ impl<T> Chan<T> {
                 self.core.mirror(&state);
                 None
             }
+            _ if runtime::is_park_forbidden() => self.core.refuse(state, token, place),
             _ => {
                 let how = (Side::Recv, slot.cast(), turn);
                 let limit = self.core.due().map_or(deadline, |due| due.min(deadline));

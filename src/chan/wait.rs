@@ -64,6 +64,15 @@ impl Wait {
 }
 
 impl Core {
+    /// Gives up an operation that must not wait.
+    #[cold]
+    pub(super) fn refuse(&self, state: Guard<'_>, token: Token, place: Place) -> ! {
+        self.mirror(&state);
+        drop(state);
+        drop(token);
+        runtime::refuse_park(place)
+    }
+
     /// Queues a sudog and parks; a thread returns when its wait is over.
     ///
     /// # Safety

@@ -83,6 +83,7 @@ pub(crate) fn block_on_as<F: Future>(place: Place, future: F) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
+        runtime::check_park(place);
         let mut token = runtime::enter_blocking();
         let wait = Wait {
             signal: &signal,

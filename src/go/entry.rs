@@ -1,7 +1,7 @@
 //! Ways in from a plain thread: `run`, and what `#[sudog::main]` and `#[sudog::test]` expand to.
 
 use super::{JoinHandle, Start};
-use crate::runtime::{self, Config, Name, WaitReason};
+use crate::runtime::{self, Config, Name, Place, WaitReason};
 use crate::sys;
 use crate::sys::atomic::Ordering;
 use std::io::Write;
@@ -31,6 +31,8 @@ where
     T: Send,
 {
     let at = Location::caller();
+    let reason = WaitReason::Join;
+    runtime::check_park(Place { reason, at });
     let start = Start {
         stack_class: Some(runtime::stack::LARGEST),
         ..Start::here(at)
@@ -38,7 +40,10 @@ where
     // SAFETY: what `f` and `T` borrow outlives this call, which does not return before the goroutine
     // has ended: nothing between here and the end of `wait` unwinds.
     let handle = unsafe { start.spawn(f) };
-    handle.wait(WaitReason::Join, at);
+    {
+        let _unfailing = runtime::unfailing();
+        handle.wait(reason, at);
+    }
     handle
         .join()
         .unwrap_or_else(|payload| resume_unwind(payload))

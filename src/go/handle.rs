@@ -164,6 +164,8 @@ impl<T> JoinHandle<T> {
             let _ended = watch.receiver.recv();
             return;
         }
+        let place = Place { reason, at };
+        runtime::check_park(place);
         // One left by polling is not for the M to drop.
         self.header().unset_waker();
         let mut token = runtime::enter_blocking();
@@ -172,7 +174,7 @@ impl<T> JoinHandle<T> {
             waiter: token.waiter(),
         };
         // SAFETY: the commit gets a `Wait` that outlives the park.
-        unsafe { token.park(wait.waiter, Place { reason, at }, wait.commit()) };
+        unsafe { token.park(wait.waiter, place, wait.commit()) };
     }
 
     /// Waits for the end on a plain thread, but not past `deadline`; true if it has come.

@@ -7,6 +7,7 @@
 //! | `builder` | `Builder` |
 //! | `block_on` | a future, run by whoever waits for it |
 //! | `entry` | `run`, and what `#[sudog::main]` and `#[sudog::test]` expand to |
+//! | `no_park` | `no_park` |
 //! | `panic` | what a panic prints, and when it ends the process |
 //!
 //! Everything here stands on the gate; nothing here knows of Ms and Ps.
@@ -15,6 +16,7 @@ mod block_on;
 mod builder;
 pub(crate) mod entry;
 mod handle;
+mod no_park;
 mod panic;
 mod task;
 mod watch;
@@ -23,7 +25,8 @@ pub use block_on::block_on;
 pub(crate) use block_on::block_on_as;
 pub use builder::Builder;
 pub use handle::JoinHandle;
-pub(crate) use panic::detached;
+pub use no_park::{NoPark, no_park};
+pub(crate) use panic::{detached, drop_quietly};
 pub(crate) use task::Start;
 
 use crate::runtime::{self, Name, StaticName};
@@ -102,6 +105,36 @@ where
     F: FnOnce() -> T,
 {
     runtime::blocking(f)
+}
+
+/// Runs `f` on the stack of the thread, which has 8 MiB.
+///
+/// For deep recursion, C libraries that want much stack, and code that asks the thread how much stack it
+/// has (as `stacker` does). `f` may borrow, and runs at once; a panic in it goes on in the caller. It may
+/// use all of this crate, but where it waits its thread waits with it, while another runs the other
+/// goroutines; so prefer not to block for long in there, or in many goroutines at once. Nested calls run in
+/// place, and so does a call on a plain thread.
+///
+/// # Examples
+/// ```
+/// fn depth_of(list: &[u32]) -> usize {
+///     let frame = std::hint::black_box([0_u8; 1024]);
+///     match list.split_first() {
+///         Some((_, rest)) => 1 + depth_of(rest),
+///         None => frame[0] as usize,
+///     }
+/// }
+///
+/// // More than a goroutine's own stack would hold.
+/// let list = vec![0; 3_000];
+/// let handle = sudog::spawn(move || sudog::on_system_stack(|| depth_of(&list)));
+/// assert_eq!(handle.join().unwrap(), 3_000);
+/// ```
+pub fn on_system_stack<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    runtime::on_system_stack(f)
 }
 
 /// Names the goroutine that calls, or gives `None` on a plain thread.

@@ -106,7 +106,7 @@ fn message(payload: &dyn Any) -> &str {
 }
 
 /// Drops a value whose drop may panic where nobody could catch it.
-pub(super) fn drop_quietly<T>(value: T) {
+pub(crate) fn drop_quietly<T>(value: T) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         // Dropping this one could panic again, for ever.
         std::mem::forget(payload);

@@ -16,6 +16,8 @@
 //! ```
 //!
 //! 1. A stack is resumed by one M at a time, the one that owns the goroutine bound to it.
+//!    The goroutine may call functions on that M's stack, above the frame that resumed it
+//!    ([`Stack::call_below`]); it does not switch before they have returned.
 //! 2. A goroutine always suspends back to the M that resumed it: there are no switches from
 //!    goroutine to goroutine, so scheduler code runs on thread stacks only, where thread-locals
 //!    mean what they say.
@@ -209,6 +211,33 @@ impl Stack {
         // which never returns.
         let yielder = unsafe { &*self.head().yielder.get() };
         yielder.suspend(switch)
+    }
+}
+
+/// What to call on another stack.
+struct Call {
+    run: unsafe fn(*mut ()),
+    arg: *mut (),
+}
+
+// SAFETY: it is called on the same thread, only on another of its stacks.
+unsafe impl Send for Call {}
+
+impl Stack {
+    /// Calls a function on the stack of the M that runs this one, which is left where it is meanwhile.
+    ///
+    /// # Safety
+    /// Called on this very stack, and nothing suspends it before `run` returns, which does not unwind
+    /// and may be called once with `arg`.
+    pub(crate) unsafe fn call_below(self, run: unsafe fn(*mut ()), arg: *mut ()) {
+        // SAFETY: as in `suspend`.
+        let yielder = unsafe { &*self.head().yielder.get() };
+        let call = Call { run, arg };
+        yielder.on_parent_stack(move || {
+            let Call { run, arg } = { call };
+            // SAFETY: our caller's function, called once.
+            unsafe { run(arg) }
+        });
     }
 }
 

@@ -126,12 +126,16 @@ pub(crate) struct G {
     pub(crate) stack_class: Cell<u8>,
     /// Whether it has yet to run for the first time.
     pub(crate) is_new: Cell<bool>,
+    /// Whether it is on its M's stack (`on_system_stack`), which it cannot leave.
+    pub(crate) is_on_system_stack: Cell<bool>,
     /// The number of the M that must run it, or 0: no other thread will do (`lock_os_thread`, or a park
     /// while unwinding).
     pub(crate) locked_m: Cell<u32>,
     /// The number of the M that ran it last.
     pub(crate) last_m: Cell<u32>,
     waits_since_ms: AtomicU32,
+    /// Levels of `no_park` it is in; see no_park.rs.
+    pub(crate) no_park: Cell<u16>,
     waits_at: AtomicPtr<Location<'static>>,
     /// What the M is to do once the goroutine has parked.
     pub(crate) commit: Cell<Option<Commit>>,
@@ -220,9 +224,11 @@ impl G {
             reason: AtomicU8::new(WaitReason::None as u8),
             stack_class: Cell::new(0),
             is_new: Cell::new(false),
+            is_on_system_stack: Cell::new(false),
             locked_m: Cell::new(0),
             last_m: Cell::new(0),
             waits_since_ms: AtomicU32::new(0),
+            no_park: Cell::new(0),
             waits_at: AtomicPtr::new(ptr::null_mut()),
             commit: Cell::new(None),
             stack: Cell::new(None),
@@ -237,6 +243,12 @@ impl G {
             frames: Frames::new(),
             locals: Cell::new(None),
         }
+    }
+
+    /// Whether it must wait where it is, with its thread.
+    #[inline]
+    pub(crate) fn keeps_thread(&self) -> bool {
+        self.no_park.get() != 0 || self.is_on_system_stack.get()
     }
 
     pub(crate) fn id(&self) -> u64 {

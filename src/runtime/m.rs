@@ -61,6 +61,8 @@ pub(crate) struct M {
     pub(crate) thread: AtomicU32,
     /// Where its signal handlers run; stays with the record.
     pub(crate) signal_stack: Cell<Option<NonNull<u8>>>,
+    /// The addresses of the guard below its thread's stack: the first, and the one behind them.
+    pub(crate) stack_guard: Cell<(usize, usize)>,
 }
 
 /// The goroutine an M runs. Others may look, to name it; by then it may be another.
@@ -147,6 +149,7 @@ impl M {
             parted_ms: AtomicU32::new(0),
             thread: AtomicU32::new(0),
             signal_stack: Cell::new(None),
+            stack_guard: Cell::new((0, 0)),
         }));
         all.ms.push(m);
         m

@@ -65,7 +65,7 @@ pub(crate) use claim::Ticket;
 pub(crate) use config::check_stack_size;
 pub use config::{AlreadyStarted, Config, OnPanic};
 pub(crate) use coro::Commit;
-pub(crate) use g::{Entry, Identity, Place, WaitReason};
+pub(crate) use g::{Entry, GRef, Identity, Place, WaitReason};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use locals::{Header as LocalHeader, Local, Locals, Slot as LocalSlot};
 pub(crate) use m::{drop_locals, locals, random};
@@ -81,12 +81,16 @@ pub(crate) use sched::descriptor::{checkpoint, register, unregister};
 pub(crate) use sched::interrupt::interruptible;
 #[cfg(feature = "net")]
 pub(crate) use sched::interrupt::interruption;
+pub(crate) use sched::no_park::{
+    begin_no_park, check_park, end_no_park, is_park_forbidden, refuse_park, unfailing,
+};
 pub(crate) use sched::os_thread::lock_thread;
 pub use sched::os_thread::{OsThreadGuard, lock_os_thread};
 pub(crate) use sched::park::{
     Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
 };
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
+pub(crate) use sched::system_stack::on_system_stack;
 pub(crate) use sched::timing::{call_after, far_future, wake_at};
 pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;

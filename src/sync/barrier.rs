@@ -2,7 +2,7 @@
 
 use super::sema::{Wait, Waited, Woken};
 use crate::runtime::{self, Outcome, WaitQ, WaitReason};
-use crate::sys::lock::Lock;
+use crate::sys::lock::{Guard, Lock};
 use std::fmt;
 use std::panic::Location;
 
@@ -78,7 +78,8 @@ impl Barrier {
             unsafe { woken.take_all(&mut state.queue, Outcome::Done) };
             false
         };
-        let waited = wait.wait(&self.state, |state| &mut state.queue, join, |_, _, _| {});
+        let leave = |mut state: Guard<'_, State>, _, _| state.waiting -= 1;
+        let waited = wait.wait(&self.state, |state| &mut state.queue, join, leave);
         woken.ready(runtime::enter());
         BarrierWaitResult(waited == Waited::Not)
     }

@@ -295,6 +295,7 @@ impl Condvar {
     ) -> WaitTimeoutResult {
         let raw = &MutexGuard::mutex(guard).raw;
         let wait = Wait::new(WaitReason::CondWait, at, deadline);
+        runtime::check_park(wait.place);
         let mut sudog = Sudog::unused();
         let sudog = NonNull::from(&mut sudog);
         {

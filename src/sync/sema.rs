@@ -31,7 +31,7 @@ use std::time::Instant;
 
 /// One who may have to wait, for what it came for, more than once.
 pub(super) struct Wait {
-    place: Place,
+    pub(super) place: Place,
     limit: Option<Instant>,
     /// For those who decide over it, see [`Sudog::slot`].
     pub(super) request: *mut (),
@@ -70,7 +70,7 @@ impl Wait {
     }
 
     /// Waits in the queue that `queue` names, if `join` says under the lock that it must; `leave` undoes
-    /// what `join` did when the deadline came first, and is told whether the waiter still stood in the queue.
+    /// what `join` did when the deadline came first or it must not wait, and is told whether the waiter still stood in the queue.
     ///
     /// Blocks the goroutine or the thread.
     pub(super) fn wait<S>(
@@ -89,6 +89,10 @@ impl Wait {
         if self.is_late() {
             leave(state, token, true);
             return Waited::Late;
+        }
+        if runtime::is_park_forbidden() {
+            leave(state, token, true);
+            runtime::refuse_park(self.place);
         }
         let ticket = self.limit.map(|_| waiter.claim().open());
         let mut sudog = sudog(waiter, self.request, ticket);

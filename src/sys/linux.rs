@@ -265,6 +265,25 @@ pub(crate) fn exit_at_once(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Where the guard below the calling thread's stack is: its first address, and the one behind it. Both
+/// are 0 if that cannot be told.
+pub(crate) fn thread_stack_guard() -> (usize, usize) {
+    // SAFETY: plain data, initialised by the call that takes it first and destroyed after use.
+    unsafe {
+        let mut attr = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attr) != 0 {
+            return (0, 0);
+        }
+        let (mut lowest, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+        libc::pthread_attr_getstack(&attr, &mut lowest, &mut size);
+        libc::pthread_attr_getguardsize(&attr, &mut guard);
+        libc::pthread_attr_destroy(&mut attr);
+        let lowest = lowest as usize;
+        // glibc used to count the guard to the stack, and does not any more; musl never did.
+        (lowest.saturating_sub(guard), lowest + guard)
+    }
+}
+
 /// Who looks at a segmentation fault first.
 static ON_SEGV: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 

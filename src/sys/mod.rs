@@ -10,7 +10,7 @@
 //! | `thread_start`, `thread_name`, `thread_precise_sleep`, `thread_count` | threads that inherit nothing |
 //! | `thread_id`, `thread_cpu_time`, `is_in_system_call`, `thread_lower` | what other threads do |
 //! | `membarrier_register`, `membarrier` | a memory barrier on their behalf |
-//! | `on_segv`, `signal_stack_new`, `signal_stack` | a look at segmentation faults, on a stack of its own |
+//! | `on_segv`, `thread_stack_guard`, `signal_stack_new`, `signal_stack` | a look at segmentation faults, on a stack of its own |
 //! | `poller` | events of descriptors |
 //! | `nanotime` | the monotonic clock |
 //! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |

@@ -68,6 +68,7 @@ fn sleep_at(deadline: Instant, at: &'static Location<'static>) {
         reason: WaitReason::Sleep,
         at,
     };
+    runtime::check_park(place);
     let mut token = runtime::enter_blocking();
     let waiter = token.waiter();
     let ticket = waiter.claim().open();

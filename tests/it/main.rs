@@ -55,6 +55,7 @@ mod net_support;
 mod net_tcp;
 #[cfg(feature = "net")]
 mod net_unix;
+mod no_park;
 mod os_thread;
 mod preempt;
 mod procs;
@@ -77,6 +78,7 @@ mod sync_once;
 mod sync_pool;
 mod sync_rwlock;
 mod sync_semaphore;
+mod system_stack;
 mod time_func;
 mod time_sleep;
 mod time_ticker;

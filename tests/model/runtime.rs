@@ -50,6 +50,7 @@ pub(crate) use coro::Commit;
 pub(crate) use g::{Place, WaitReason};
 pub(crate) use m::random;
 pub(crate) use sched::blocking::sleep_in_place;
+pub(crate) use sched::no_park::{check_park, is_park_forbidden, refuse_park};
 pub(crate) use sched::park::{Parked, Token, end_early, enter, enter_blocking, leave};
 pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;

@@ -1,7 +1,7 @@
 //! Waiting for descriptors: the gate's side of netpoll.rs.
 
 use super::park::{self, Token};
-use super::{interrupt, poll, sched};
+use super::{interrupt, no_park, poll, sched};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::Place;
 use crate::runtime::interrupt::{Frames, INTERRUPT, Interrupt};
@@ -48,6 +48,7 @@ impl PollDesc {
         deadline: Option<Instant>,
         place: Place,
     ) -> bool {
+        no_park::check_park(place);
         let mut token = park::enter_blocking();
         if token.goroutine().is_none() {
             poll::ensure_polling();

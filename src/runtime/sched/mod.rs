@@ -12,6 +12,8 @@
 //! | `interrupt` | ending one caller's waits for descriptors |
 //! | `park` | the gate: entering, parking, readying |
 //! | `commit` | the last steps of parks |
+//! | `no_park` | parks that must not be, and those that must all the same |
+//! | `system_stack` | calls on the M's own stack |
 //! | `debt` | the wake-up that is put off |
 //! | `spawn` | birth and death of goroutines; their numbers, records and stacks |
 //! | `blocking` | calls that block the thread |
@@ -49,6 +51,7 @@ pub(crate) mod idle;
     allow(dead_code, reason = "nobody waits for a descriptor")
 )]
 pub(crate) mod interrupt;
+pub(crate) mod no_park;
 pub(crate) mod os_thread;
 mod overflow;
 pub(crate) mod park;
@@ -59,6 +62,7 @@ pub(crate) mod retake;
 pub(crate) mod run;
 pub(crate) mod spawn;
 pub(crate) mod sysmon;
+pub(crate) mod system_stack;
 pub(crate) mod timing;
 
 use super::config::Settings;

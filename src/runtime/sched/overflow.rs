@@ -29,6 +29,7 @@ pub(super) fn prepare_thread(m: &M) {
         // SAFETY: the stack of the M, whose only thread this is.
         unsafe { os::signal_stack(stack, SIGNAL_STACK) };
     }
+    m.stack_guard.set(os::thread_stack_guard());
 }
 
 /// Takes that stack from the calling thread, which is about to end.
@@ -44,11 +45,17 @@ const SIGNAL_STACK: usize = 64 << 10;
 /// Called in the signal handler with the address that was touched; returns if it is not a guard of
 /// the goroutine that runs here.
 fn report(address: usize) {
-    let Some(g) = m::current().and_then(|m| m.current.get()) else {
-        return;
-    };
+    let Some(m) = m::current() else { return };
+    let Some(g) = m.current.get() else { return };
     let Some(stack) = g.stack.get() else { return };
-    if !stack.guard().contains(&address) {
+    let is_below = g.is_on_system_stack.get();
+    let guard = if is_below {
+        let (begin, end) = m.stack_guard.get();
+        begin..end
+    } else {
+        stack.guard()
+    };
+    if !guard.contains(&address) {
         return;
     }
     let mut text = Text {
@@ -56,11 +63,18 @@ fn report(address: usize) {
         len: 0,
     };
     let size = CLASSES[usize::from(stack.class())];
-    let _ = write!(
-        text,
-        "\nruntime: goroutine stack exceeds {size}-byte limit\nfatal error: "
-    );
-    let _ = write!(text, "stack overflow\n\ngoroutine {}", g.id());
+    let _ = if is_below {
+        write!(
+            text,
+            "\nruntime: goroutine exceeds the stack of its thread\n"
+        )
+    } else {
+        write!(
+            text,
+            "\nruntime: goroutine stack exceeds {size}-byte limit\n"
+        )
+    };
+    let _ = write!(text, "fatal error: stack overflow\n\ngoroutine {}", g.id());
     // SAFETY: it is the goroutine that runs on this thread.
     if let Some(name) = unsafe { g.name() } {
         let _ = write!(text, " '{}'", name.text());
@@ -71,9 +85,9 @@ fn report(address: usize) {
     if let Some(place) = g.spawned_at() {
         let _ = writeln!(text, "\tspawned at {place}");
     }
-    if stack.class() != LARGEST {
+    if stack.class() != LARGEST && !is_below {
         text.push(
-            "(Builder::stack_size or SUDOG_STACK gives a larger stack)
+            "(Builder::stack_size or SUDOG_STACK gives a larger stack, on_system_stack that of a thread)
 ",
         );
     }

@@ -13,7 +13,7 @@
 //! 4. No user code runs inside: panics are raised and values dropped after the token.
 
 use super::commit::Timed;
-use super::{debt, idle, sched, sysmon, timing};
+use super::{debt, idle, no_park, run, sched, sysmon, timing};
 use crate::runtime::claim::Ticket;
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::{GRef, Place};
@@ -173,7 +173,8 @@ impl Token {
     #[cold]
     #[inline(never)]
     fn wait_for_turn(&mut self) {
-        if !self.was_inside() {
+        let is_to_stay = || self.goroutine().is_some_and(|(_, g)| g.no_park.get() != 0);
+        if !self.was_inside() && !is_to_stay() {
             let parked = self.prepare_switch();
             parked.switch(self, Switch::Preempted);
         }
@@ -189,11 +190,11 @@ impl Token {
             sys::fatal!("goroutine {} has no stack", g.id())
         };
         // An unwinding goroutine keeps its thread to itself: panic counts belong to threads.
-        if m::is_unwinding() && g.locked_m.get() == 0 {
+        if g.locked_m.get() == 0 && (m::is_unwinding() || g.keeps_thread()) {
             g.locked_m.set(m.id);
             self.flags |= LOCKED;
         }
-        Parked(stack)
+        Parked((!g.is_on_system_stack.get()).then_some(stack))
     }
 
     /// Waits until [`Token::ready`] is called for `waiter`, or not at all if the commit says so.
@@ -393,9 +394,10 @@ impl Token {
     }
 }
 
-/// A goroutine about to leave its M, by its stack. Dropping it undoes nothing: it must switch.
+/// A goroutine about to leave its M, by its stack; none if it waits on the M's stack. Dropping it
+/// undoes nothing: it must switch.
 #[must_use]
-pub(crate) struct Parked(Stack);
+pub(crate) struct Parked(Option<Stack>);
 
 impl Parked {
     /// Waits; see [`Token::begin_park`].
@@ -407,14 +409,16 @@ impl Parked {
     /// Hands control to the M and gets it back on the same or another one.
     #[inline(always)]
     fn switch(self, token: &mut Token, switch: Switch) {
+        let Some(stack) = self.0 else {
+            return run::switch_in_place(token, switch);
+        };
         // SAFETY: it was made by the goroutine that runs this code, of its own stack; and those who
         // resume are Ms, which are never freed.
-        token.m = Some(unsafe { self.0.suspend(switch).cast().as_ref() });
+        token.m = Some(unsafe { stack.suspend(switch).cast().as_ref() });
     }
 }
 
-/// Readies a goroutine. Not generic and not inlined: the run
-/// queue keeps thread-locals.
+/// Readies a goroutine. Not generic and not inlined: the run queue keeps thread-locals.
 #[inline(never)]
 fn make_ready(p: Option<&'static P>, g: GRef) {
     make_runnable(g);
@@ -473,6 +477,7 @@ pub(crate) fn yield_now() {
 
 #[inline(never)]
 fn begin_yield(token: &mut Token) -> Option<Parked> {
+    no_park::check("yield_now", None);
     *token = enter_blocking();
     if token.m.is_none() {
         std::thread::yield_now();

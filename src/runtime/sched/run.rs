@@ -4,7 +4,7 @@
 
 use super::find::find_runnable;
 use super::idle::{self, wake_p};
-use super::park::come_back;
+use super::park::{Token, come_back};
 use super::{overflow, reap, sched, spawn};
 use crate::runtime::coro::{Stack, Switch};
 use crate::runtime::g::GRef;
@@ -114,6 +114,36 @@ fn run(m: &'static M, g: GRef, stack: Stack) {
     }
 }
 
+/// Does what [`run`] does when a goroutine hands control back, for one that cannot: it is on the stack
+/// of its M itself, above `run`. Returns when it is its turn again.
+///
+/// It is locked to the M, which meanwhile runs nobody else.
+#[cold]
+#[inline(never)]
+pub(super) fn switch_in_place(token: &Token, switch: Switch) {
+    let Some((m, g)) = token.goroutine() else {
+        crate::sys::fatal!("a foreign thread cannot switch")
+    };
+    debug_assert_eq!(g.locked_m.get(), m.id, "goroutine {} may move", g.id());
+    m.current.set(None);
+    match switch {
+        Switch::Park => {
+            if !park(m, g) {
+                g.status.set(State::Running);
+                return m.current.set(Some(g));
+            }
+        }
+        Switch::Yield => requeue(m, g, false),
+        Switch::Preempted => requeue(m, g, true),
+        Switch::Exit => crate::sys::fatal!("goroutine {} ended on another's stack", g.id()),
+    }
+    // `m` has slept in there until somebody brought `g`, with a P.
+    let is_back = m.handed_g.take() == Some(g) && prepare(m, g, Slice::Own).is_some();
+    if !is_back {
+        crate::sys::fatal!("m{} was woken without goroutine {}", m.id, g.id());
+    }
+}
+
 /// Runs the last step of a park. False if `g` is to go on at once.
 fn park(m: &'static M, g: GRef) -> bool {
     let Some(commit) = g.commit.get() else {
@@ -140,8 +170,8 @@ fn park(m: &'static M, g: GRef) -> bool {
 fn sleep_locked(m: &'static M) {
     if m.has_p() && !idle::hand_over(m, false, None) {
         crate::sys::fatal!(
-            "{} threads are in use, the limit, and a goroutine that is unwinding needs its own \
-             (raise it with Config::max_threads)",
+            "{} threads are in use, the limit, and a goroutine that must keep its own waits (it unwinds, \
+             or is in `no_park` or `on_system_stack`); raise it with Config::max_threads",
             sched().settings().max_threads
         );
     }

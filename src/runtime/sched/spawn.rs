@@ -189,6 +189,8 @@ pub(crate) fn finish(m: &M, g: GRef) {
         "goroutine {} left values of its own behind",
         g.id()
     );
+    // Of guards that were forgotten.
+    g.no_park.set(0);
     let p = m.has_p().then(|| m.p());
     g.status.set(State::Dead);
     g.forget_name();

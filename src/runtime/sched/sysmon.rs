@@ -16,7 +16,7 @@
 
 use super::retake::SLICE_NS;
 use super::timing::far_future;
-use super::{deadlock, idle, park, poll, reap, retake, run, sched, spawn};
+use super::{deadlock, idle, no_park, park, poll, reap, retake, run, sched, spawn};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
@@ -30,6 +30,9 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Once;
 use std::time::{Duration, Instant};
+
+/// The stack of an M's thread, for `on_system_stack`. It is address space, until it is used.
+const SYSTEM_STACK: usize = 8 << 20;
 
 const SLEEP_MIN_NS: u64 = 20_000;
 const SLEEP_MAX_NS: u64 = 10_000_000;
@@ -115,15 +118,20 @@ impl Sysmon {
         if spawn::live() <= watchers.goroutines + usize::from(is_goroutine) {
             return true;
         }
+        let place = Place {
+            reason: WaitReason::WaitIdle,
+            at,
+        };
+        if no_park::is_park_forbidden() {
+            drop(watchers);
+            drop(token);
+            no_park::refuse_park(place);
+        }
         watchers.goroutines += usize::from(is_goroutine);
         // SAFETY: under the lock; the sudog stays here until it is out of the queue again, below.
         unsafe { watchers.queue.push(NonNull::from(&mut sudog)) };
         self.has_idle_watchers.store(true, Ordering::SeqCst);
         let lock = Lock::leave_locked(watchers);
-        let place = Place {
-            reason: WaitReason::WaitIdle,
-            at,
-        };
         // SAFETY: the commit releases the lock we hold.
         unsafe { token.park_until(waiter, place, Commit::unlock(lock), ticket, deadline) };
         let mut watchers = self.idle_watchers.lock();
@@ -204,7 +212,9 @@ impl Watch {
         loop {
             let next = sysmon.wanted.lock().pop();
             let Some(m) = next else { return made_any };
-            let thread = std::thread::Builder::new().name(format!("sudog-{}", m.id));
+            let thread = std::thread::Builder::new()
+                .name(format!("sudog-{}", m.id))
+                .stack_size(SYSTEM_STACK);
             if let Err(error) = thread.spawn(move || run::m_main(m)) {
                 warn_no_thread(&error);
                 // Kept, P and all: the next round tries again.

@@ -72,6 +72,12 @@ pub(crate) enum WaitReason {
     Broadcast,
 }
 
+impl WaitReason {
+    pub(crate) fn text(self) -> &'static str {
+        "waiting"
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) reason: WaitReason,
@@ -83,6 +89,8 @@ pub(crate) struct G {
     pub(crate) status: Status,
     pub(crate) claim: Claim,
     pub(crate) locked_m: Cell<u32>,
+    pub(crate) no_park: Cell<u16>,
+    pub(crate) is_on_system_stack: Cell<bool>,
     pub(crate) blocking_depth: Cell<u16>,
     pub(crate) thread_locks: Cell<u16>,
     pub(crate) commit: Cell<Option<Commit>>,
@@ -139,6 +147,8 @@ impl G {
             status: Status::new(),
             claim: Claim::new(),
             locked_m: Cell::new(0),
+            no_park: Cell::new(0),
+            is_on_system_stack: Cell::new(false),
             blocking_depth: Cell::new(0),
             thread_locks: Cell::new(0),
             commit: Cell::new(None),
@@ -165,6 +175,10 @@ impl G {
     /// How often it has run. For the last one to look.
     pub(crate) fn runs(&self) -> u32 {
         self.runs.get()
+    }
+
+    pub(crate) fn keeps_thread(&self) -> bool {
+        false
     }
 
     pub(crate) fn set_wait(&self, _: Place, _: u32) {}

@@ -1,6 +1,6 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `idle`, `interrupt`, `park` and `poll`, on a scheduler without stacks and sysmon, whose timers are due
-//! when a model says so.
+//! `global`, `idle`, `interrupt`, `no_park`, `park` and `poll`, on a scheduler without stacks and sysmon,
+//! whose timers are due when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -20,6 +20,8 @@ pub(crate) mod global;
 pub(crate) mod idle;
 #[path = "../../../src/runtime/sched/interrupt.rs"]
 pub(crate) mod interrupt;
+#[path = "../../../src/runtime/sched/no_park.rs"]
+pub(crate) mod no_park;
 #[path = "../../../src/runtime/sched/park.rs"]
 pub(crate) mod park;
 #[path = "../../../src/runtime/sched/poll.rs"]
@@ -137,6 +139,15 @@ pub(crate) mod sysmon {
 /// In a model all Ms come back.
 pub(crate) mod retake {
     pub(super) fn note_thread_limit() {}
+}
+
+pub(crate) mod run {
+    use super::park::Token;
+    use crate::runtime::coro::Switch;
+
+    pub(super) fn switch_in_place(_: &Token, _: Switch) {
+        unreachable!("the goroutines of models have no M's stack to be on");
+    }
 }
 
 /// No deadline is due by itself: a model says when, by [`timing::expire`]. Those of threads need none

@@ -10,6 +10,7 @@ use std::process::{ExitCode, Termination};
 
 use sudog::runtime::{Config, OnPanic};
 
+mod aborts;
 #[path = "../it/child.rs"]
 mod child;
 mod deadlocks;
@@ -17,8 +18,10 @@ mod deadlocks;
 mod descriptors;
 mod ends;
 mod no_deadlocks;
+mod overflows;
 mod panics;
 mod runner;
+mod unwinding;
 
 use child::Output;
 
@@ -42,9 +45,15 @@ fn main() -> ExitCode {
         #[cfg(feature = "net")]
         descriptors::cases(),
         panics::cases(),
+        unwinding::cases(),
+        overflows::cases(),
         ends::cases(),
     ]
     .concat();
+    let cases = match cfg!(panic = "abort") {
+        true => aborts::cases(),
+        false => cases,
+    };
     match env::var(PROGRAM) {
         Ok(name) => {
             let case = cases

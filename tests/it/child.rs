@@ -1,6 +1,7 @@
 //! A process of one's own, with an end: whoever does not end in time is killed and shown.
 
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct Output {
     /// The exit code, or none if a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -53,12 +56,13 @@ impl std::fmt::Display for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Output {
             code,
+            signal,
             stdout,
             stderr,
         } = self;
         write!(
             f,
-            "a child (code {code:?})\n--- its stdout:\n{stdout}\n--- its stderr:\n{stderr}\n---"
+            "a child (code {code:?}, signal {signal:?})\n--- its stdout:\n{stdout}\n--- its stderr:\n{stderr}\n---"
         )
     }
 }
@@ -80,6 +84,7 @@ pub fn run(command: &mut Command) -> Output {
     let ended = wait(&mut child);
     let output = Output {
         code: ended.and_then(|status| status.code()),
+        signal: ended.and_then(|status| status.signal()),
         stdout: stdout.join().expect("the reader lives"),
         stderr: stderr.join().expect("the reader lives"),
     };

@@ -161,7 +161,7 @@ pub(crate) fn set(rx: &Receiver<Instant>, first: Option<Duration>) -> bool {
     let woken = core.send_back(&mut state);
     core.mirror(&state);
     drop(state);
-    let tasks = woken.ready_others(&token);
+    let tasks = woken.ready(&token);
     drop(token);
     tasks.wake();
     was_pending

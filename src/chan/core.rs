@@ -12,8 +12,7 @@
 //! 4. What nearly every operation needs is in one cache line; the rest is behind it.
 
 use super::clock::Clock;
-use super::woken::{Tasks, Woken};
-use crate::runtime::{self, Outcome, Sudog, Token, Turn, WaitQ, Waiter};
+use crate::runtime::{self, Outcome, Sudog, Tasks, Token, Turn, WaitQ, Waiter, Woken};
 use crate::sys::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::spin::{self, SpinLock};
 use std::cell::UnsafeCell;
@@ -260,12 +259,10 @@ impl Core {
     #[inline(never)]
     fn release_and_tell(&self, mut state: Guard<'_>, token: &Token, wake: Option<Waiter>) -> Tasks {
         let mut woken = Woken::default();
+        wake.into_iter().for_each(|waiter| woken.push(waiter));
         self.take_watchers(&mut state, &mut woken);
         drop(state);
-        if let Some(waiter) = wake {
-            woken.ready(token, waiter);
-        }
-        woken.ready_others(token)
+        woken.ready(token)
     }
 
     /// Brings the mirrors up to date; the marks.
@@ -295,11 +292,14 @@ impl Core {
         );
         let kept = self.watch(state);
         let Some(watch) = kept else { return };
-        if can_recv {
-            woken.take_all(&mut watch.for_value, Outcome::Closed);
-        }
-        if can_send {
-            woken.take_all(&mut watch.for_room, Outcome::Closed);
+        // SAFETY: under the lock, whose proof `state` is.
+        unsafe {
+            if can_recv {
+                woken.take_all(&mut watch.for_value, Outcome::Closed);
+            }
+            if can_send {
+                woken.take_all(&mut watch.for_room, Outcome::Closed);
+            }
         }
         if watch.for_value.is_empty() && watch.for_room.is_empty() {
             *kept = None;
@@ -310,9 +310,12 @@ impl Core {
     /// Has all who wait for a value look again; those in the queue keep their turn.
     pub(super) fn send_back(&self, state: &mut State) -> Woken {
         let mut woken = Woken::default();
-        woken.take_all(&mut state.receivers, Outcome::Withdrawn);
-        if let Some(watch) = self.watch(state) {
-            woken.take_all(&mut watch.for_value, Outcome::Withdrawn);
+        // SAFETY: under the lock, whose proof `state` is.
+        unsafe {
+            woken.take_all(&mut state.receivers, Outcome::Withdrawn);
+            if let Some(watch) = self.watch(state) {
+                woken.take_all(&mut watch.for_value, Outcome::Withdrawn);
+            }
         }
         woken
     }
@@ -327,14 +330,15 @@ impl Core {
         // In one step: whoever sees that it is closed finds that both sides can tell so.
         self.mark(&state, CLOSED | CAN_SEND | CAN_RECV, true);
         let mut woken = Woken::default();
-        woken.take_all(&mut state.receivers, Outcome::Closed);
-        woken.take_all(&mut state.senders, Outcome::Closed);
+        // SAFETY: under the lock.
+        unsafe {
+            woken.take_all(&mut state.receivers, Outcome::Closed);
+            woken.take_all(&mut state.senders, Outcome::Closed);
+        }
         self.mirror(&state);
         self.take_watchers(&mut state, &mut woken);
         drop(state);
-        let tasks = woken.ready_others(&token);
-        drop(token);
-        tasks.wake();
+        woken.finish(token);
         true
     }
 }

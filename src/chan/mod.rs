@@ -61,7 +61,6 @@ mod shell;
 mod timed;
 mod tries;
 mod wait;
-mod woken;
 
 // Core's invariant 4.
 const _: () = assert!(core::Core::HOT <= 64);

@@ -14,8 +14,9 @@
 use super::case::{Case, CaseRef};
 use super::locks::{for_each_locked, lock_all, unlock_all, unlock_but};
 use super::tries::{Found, Late, look, try_all};
-use super::woken::Woken;
-use crate::runtime::{self, Commit, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter};
+use crate::runtime::{
+    self, Commit, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter, Woken,
+};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -267,7 +268,7 @@ unsafe fn enqueue<'a>(
         });
         unlock_all(first.cast_mut().cast());
     }
-    let tasks = woken.ready_others(&token);
+    let tasks = woken.ready(&token);
     tasks.wake_aside(&token);
     let wait = wait.write(Wait {
         token,

@@ -5,8 +5,7 @@ use super::core::{Core, Guard};
 use super::locks::unlock_but;
 use super::offer::Hold;
 use super::raw::Tried;
-use super::woken::Tasks;
-use crate::runtime::{self, Outcome, Sudog, Token, Waiter};
+use crate::runtime::{self, Outcome, Sudog, Tasks, Token, Waiter};
 use std::ptr::NonNull;
 
 /// What the tries came to.

@@ -13,8 +13,7 @@
 //! cannot leave that to the commit: it unlocks, does it, and parks on its latch.
 
 use super::core::{Core, Guard, Side};
-use super::woken::{Tasks, Woken};
-use crate::runtime::{self, Commit, Outcome, Parked, Place, Sudog, Token, Turn};
+use crate::runtime::{self, Commit, Outcome, Parked, Place, Sudog, Tasks, Token, Turn, Woken};
 use crate::sys::spin::SpinLock;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
@@ -134,7 +133,7 @@ impl Core {
         let mut woken = Woken::default();
         self.take_watchers(&mut state, &mut woken);
         drop(state);
-        park_early(wait, turn, |token| woken.ready_others(token), place)
+        park_early(wait, turn, |token| woken.ready(token), place)
     }
 
     /// Waits for the value of a late offer that the caller has claimed.

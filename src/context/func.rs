@@ -3,12 +3,13 @@
 
 use super::Cause;
 use super::scope::{Child, Ending, Scope};
-use crate::go::spawn;
+use crate::go::spawn_at;
 use crate::runtime;
 use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::lock::Lock;
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 
 /// Ends a context; of [`Context::with_cancel`](super::Context::with_cancel) and its like.
@@ -129,6 +130,8 @@ impl CancelCauseFunc {
 
 /// A call at the end of a scope.
 pub(super) struct Call {
+    /// Where it was asked for.
+    at: &'static Location<'static>,
     f: Lock<Option<Box<dyn FnOnce() + Send>>>,
     /// See [`Scope`]'s.
     pub(super) place: AtomicUsize,
@@ -143,7 +146,7 @@ impl Call {
     /// Runs it in a goroutine of its own, unless it was taken back.
     pub(super) fn start(&self) {
         if let Some(f) = self.take() {
-            spawn(f);
+            spawn_at(self.at, f);
         }
     }
 }
@@ -159,8 +162,10 @@ pub struct StopFunc {
 
 impl StopFunc {
     /// Has `f` called when the scope ends; never if there is none.
+    #[track_caller]
     pub(super) fn new(scope: Option<&Arc<Scope>>, f: Box<dyn FnOnce() + Send>) -> StopFunc {
         let call = Arc::new(Call {
+            at: Location::caller(),
             f: Lock::new(Some(f)),
             place: AtomicUsize::new(usize::MAX),
         });

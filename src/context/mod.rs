@@ -274,6 +274,7 @@ impl Context {
     /// assert_eq!(rx.recv(), Ok("over"));
     /// assert!(!stop.stop());
     /// ```
+    #[track_caller]
     pub fn after_func(&self, f: impl FnOnce() + Send + 'static) -> StopFunc {
         StopFunc::new(self.scope.as_ref(), Box::new(f))
     }

@@ -54,8 +54,17 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    spawn_at(Location::caller(), f)
+}
+
+/// The same for one that another place has asked for.
+pub(crate) fn spawn_at<F, T>(at: &'static Location<'static>, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     // SAFETY: closure and result are 'static.
-    unsafe { Start::here(Location::caller()).spawn(f) }
+    unsafe { Start::here(at).spawn(f) }
 }
 
 /// What `go!(f(x))` expands to: `spawn` with the callee's name.

@@ -92,6 +92,7 @@ pub(crate) use sched::park::{
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
 pub(crate) use sched::system_stack::on_system_stack;
 pub(crate) use sched::timing::{call_after, far_future, wake_at};
+pub(crate) use sched::woken::{Tasks, Woken};
 pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;
 pub(crate) use timer::Deferred;

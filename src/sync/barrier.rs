@@ -1,7 +1,7 @@
 //! `Barrier`: nobody goes on before all have come.
 
-use super::sema::{Wait, Waited, Woken};
-use crate::runtime::{self, Outcome, WaitQ, WaitReason};
+use super::sema::{Wait, Waited};
+use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason, Woken};
 use crate::sys::lock::{Guard, Lock};
 use std::fmt;
 use std::panic::Location;
@@ -78,9 +78,9 @@ impl Barrier {
             unsafe { woken.take_all(&mut state.queue, Outcome::Done) };
             false
         };
-        let leave = |mut state: Guard<'_, State>, _, _| state.waiting -= 1;
+        let leave = |_: Token, mut state: Guard<'_, State>, _| state.waiting -= 1;
         let waited = wait.wait(&self.state, |state| &mut state.queue, join, leave);
-        woken.ready(runtime::enter());
+        woken.finish(runtime::enter());
         BarrierWaitResult(waited == Waited::Not)
     }
 }

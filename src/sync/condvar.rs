@@ -19,8 +19,8 @@
 //! 3. A notification and a deadline contend for the claim: a notification that loses goes to the next.
 
 use super::mutex::MutexGuard;
-use super::sema::{self, Wait, Woken};
-use crate::runtime::{self, Outcome, Sudog, WaitQ, WaitReason};
+use super::sema::{self, Wait};
+use crate::runtime::{self, Outcome, Sudog, WaitQ, WaitReason, Woken};
 use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::lock::Lock;
 use std::fmt;
@@ -131,7 +131,7 @@ impl Condvar {
         let count = unsafe { woken.take_all(&mut queue, Outcome::Done) };
         self.mark(&queue);
         drop(queue);
-        woken.ready(token);
+        woken.finish(token);
         count
     }
 

@@ -5,7 +5,8 @@ use super::mutex::Mutex;
 use super::semaphore::{Permit, Semaphore};
 use super::waitgroup::{DoneGuard, WaitGroup};
 use crate::go::spawn;
-use crate::runtime::WaitReason;
+use crate::runtime::{self, WaitReason};
+use crate::sys::lock::Lock;
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -34,7 +35,7 @@ pub struct ErrGroup<E> {
 struct Inner<E> {
     running: WaitGroup,
     end: Mutex<End<E>>,
-    limit: Mutex<Option<Semaphore>>,
+    limit: Lock<Option<Semaphore>>,
     /// What the first failure does, and the end.
     cancel: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -68,6 +69,11 @@ impl<E> Inner<E> {
         }
     }
 
+    fn limit(&self) -> Option<Semaphore> {
+        let _token = runtime::enter();
+        self.limit.lock().clone()
+    }
+
     fn cancel(&self) {
         self.cancel.iter().for_each(|cancel| cancel());
     }
@@ -89,7 +95,7 @@ impl<E: Send + 'static> ErrGroup<E> {
                     panic: None,
                     has_failed: false,
                 }),
-                limit: Mutex::new(None),
+                limit: Lock::new(None),
                 cancel,
             }),
         }
@@ -101,7 +107,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// ever if that is 0.
     #[track_caller]
     pub fn go(&self, f: impl FnOnce() -> Result<(), E> + Send + 'static) {
-        let limit = self.inner.limit.lock().clone();
+        let limit = self.inner.limit();
         // It is never closed.
         let permit = limit.and_then(|limit| limit.acquire_any(1, Location::caller()));
         self.start(permit, f);
@@ -117,7 +123,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// ```
     #[track_caller]
     pub fn try_go(&self, f: impl FnOnce() -> Result<(), E> + Send + 'static) -> bool {
-        let limit = self.inner.limit.lock().clone();
+        let limit = self.inner.limit();
         let permit = limit.map(|limit| limit.try_acquire_any(1));
         let may_start = !matches!(permit, Some(None));
         if may_start {
@@ -158,7 +164,11 @@ impl<E: Send + 'static> ErrGroup<E> {
             "errgroup: modify limit while {active} goroutines in the group are still active"
         );
         let limit = Semaphore::new(limit.min(u32::MAX as usize));
-        *self.inner.limit.lock() = Some(limit);
+        let old = {
+            let _token = runtime::enter();
+            self.inner.limit.lock().replace(limit)
+        };
+        drop(old);
     }
 
     /// Waits until all goroutines have ended, and gives the first error.

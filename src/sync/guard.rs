@@ -56,7 +56,7 @@ macro_rules! guard_maps {
                 f: impl FnOnce($($ref)+ T) -> $($ref)+ U,
             ) -> $mapped<'a, U> {
                 // SAFETY: the guard is the right to use the value, and goes into the new one.
-                let part = f(unsafe { $($ref)+ *this.value() }) as *const U;
+                let part = NonNull::from(f(unsafe { $($ref)+ *this.value() }));
                 $mapped::new(this.into_raw(), part)
             }
 
@@ -72,7 +72,7 @@ macro_rules! guard_maps {
                 match f(unsafe { $($ref)+ *this.value() }) {
                     None => Err(this),
                     Some(part) => {
-                        let part = part as *const U;
+                        let part = NonNull::from(part);
                         Ok($mapped::new(this.into_raw(), part))
                     }
                 }
@@ -98,11 +98,11 @@ macro_rules! mapped_guard {
         unsafe impl<T: ?Sized + Sync> Sync for $mapped<'_, T> {}
 
         impl<'a, T: ?Sized> $mapped<'a, T> {
-            fn new(raw: &'a $raw, value: *const T) -> $mapped<'a, T> {
+            /// `value` is made of a reference of the guard's kind, in `map` and `try_map`.
+            fn new(raw: &'a $raw, value: NonNull<T>) -> $mapped<'a, T> {
                 $mapped {
                     raw,
-                    // SAFETY: it is made of a reference, in `map` and `try_map`.
-                    value: unsafe { NonNull::new_unchecked(value.cast_mut()) },
+                    value,
                     borrows: PhantomData,
                 }
             }

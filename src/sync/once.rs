@@ -4,8 +4,8 @@
 //! 2. When the run has ended all are woken: it is done, or (it panicked) the first of them runs it.
 //! 3. Release on marking it done pairs with Acquire on looking.
 
-use super::sema::{Wait, Waited, Woken};
-use crate::runtime::{self, Outcome, WaitQ, WaitReason};
+use super::sema::{Wait, Waited};
+use crate::runtime::{self, Outcome, WaitQ, WaitReason, Woken};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::lock::Lock;
 use std::fmt;
@@ -51,7 +51,7 @@ impl Drop for Run<'_> {
         // SAFETY: under the lock.
         unsafe { woken.take_all(&mut queue, Outcome::Woken) };
         drop(queue);
-        woken.ready(token);
+        woken.finish(token);
     }
 }
 

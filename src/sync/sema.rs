@@ -22,7 +22,7 @@
 //!    passes it on to the next.
 
 use crate::runtime::{
-    self, Commit, Kind, Outcome, Place, Sudog, Task, Ticket, Token, WaitQ, WaitReason, Waiter,
+    self, Commit, Outcome, Place, Sudog, Ticket, Token, WaitQ, WaitReason, Waiter, Woken,
 };
 use crate::sys::lock::{Guard, Lock};
 use std::panic::Location;
@@ -70,7 +70,9 @@ impl Wait {
     }
 
     /// Waits in the queue that `queue` names, if `join` says under the lock that it must; `leave` undoes
-    /// what `join` did when the deadline came first or it must not wait, and is told whether the waiter still stood in the queue.
+    /// what `join` did when the deadline came first or it must not wait, and is told whether the waiter still
+    /// stood in the queue. It releases the lock before it closes the bracket, as its arguments do by
+    /// themselves in their order.
     ///
     /// Blocks the goroutine or the thread.
     pub(super) fn wait<S>(
@@ -78,7 +80,7 @@ impl Wait {
         lock: &Lock<S>,
         queue: fn(&mut S) -> &mut WaitQ,
         join: impl FnOnce(&mut S) -> bool,
-        leave: impl FnOnce(Guard<'_, S>, Token, bool),
+        leave: impl FnOnce(Token, Guard<'_, S>, bool),
     ) -> Waited {
         let mut token = runtime::enter_blocking();
         let waiter = token.waiter();
@@ -87,11 +89,11 @@ impl Wait {
             return Waited::Not;
         }
         if self.is_late() {
-            leave(state, token, true);
+            leave(token, state, true);
             return Waited::Late;
         }
         if runtime::is_park_forbidden() {
-            leave(state, token, true);
+            leave(token, state, true);
             runtime::refuse_park(self.place);
         }
         let ticket = self.limit.map(|_| waiter.claim().open());
@@ -107,7 +109,7 @@ impl Wait {
         let stood_there = unsafe { queue(&mut state).remove(NonNull::from(&mut sudog)) };
         // Invariant 2.
         if sudog.outcome == Outcome::Closed {
-            leave(state, token, stood_there);
+            leave(token, state, stood_there);
             return Waited::Late;
         }
         Waited::Ended(sudog.outcome)
@@ -175,62 +177,9 @@ pub(super) unsafe fn pop(queue: &mut WaitQ, outcome: Outcome) -> Option<Waiter> 
     }
 }
 
-/// Those whose wait an operation has ended, in the order in which they waited.
-#[derive(Default)]
-pub(super) struct Woken {
-    first: Option<Waiter>,
-    rest: Vec<Waiter>,
-}
-
-impl Woken {
-    /// Adds one. A waiter that was taken out before it named itself has nothing to be woken from.
-    pub(super) fn push(&mut self, waiter: Waiter) {
-        match self.first {
-            _ if waiter == Waiter::NOBODY => {}
-            None => self.first = Some(waiter),
-            Some(_) => self.rest.push(waiter),
-        }
-    }
-
-    /// Takes everybody out of a queue; how many there were.
-    ///
-    /// # Safety
-    /// The caller holds the queue's lock.
-    pub(super) unsafe fn take_all(&mut self, queue: &mut WaitQ, outcome: Outcome) -> usize {
-        let mut count = 0;
-        // SAFETY: our caller's promise.
-        while let Some(waiter) = unsafe { pop(queue, outcome) } {
-            self.push(waiter);
-            count += 1;
-        }
-        count
-    }
-
-    /// Readies them all and closes the bracket. Outside all locks.
-    pub(super) fn ready(self, token: Token) {
-        let mut tasks = Vec::new();
-        let mut ready = |waiter: Waiter| match waiter.kind() {
-            Kind::Task(task) => tasks.push(task),
-            _ => token.ready(waiter),
-        };
-        // Each newcomer to `runnext` sends the one before it to the queue: the first must come last.
-        self.rest.into_iter().for_each(&mut ready);
-        let first_task = match self.first.map(|waiter| (waiter, waiter.kind())) {
-            Some((_, Kind::Task(task))) => Some(task),
-            Some((waiter, _)) => {
-                token.ready(waiter);
-                None
-            }
-            None => None,
-        };
-        drop(token);
-        first_task.into_iter().chain(tasks).for_each(Task::wake);
-    }
-}
-
 /// Readies one waiter, if there is one, and closes the bracket. Outside all locks.
 pub(super) fn ready(token: Token, waiter: Option<Waiter>) {
     let mut woken = Woken::default();
     waiter.into_iter().for_each(|waiter| woken.push(waiter));
-    woken.ready(token);
+    woken.finish(token);
 }

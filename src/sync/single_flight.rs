@@ -3,12 +3,16 @@
 //! 1. A call stands in the table while it runs, under its key; who finds one there waits for its end
 //!    and takes a copy of what it gave.
 //! 2. A call that panics gives nothing. Those who waited for it try again, and the first of them calls.
+//! 3. The table is by hash. Keys are hashed and compared, which the user's code does, outside its lock:
+//!    whoever looks for a key takes those of its hash along, and what it then does under the lock holds
+//!    only if they are still the same.
 
-use super::mutex::Mutex;
 use super::once_lock::OnceLock;
-use std::collections::HashMap;
+use crate::runtime;
+use crate::sys::lock::Lock;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,10 +38,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// assert!(loads.into_inner() <= 8);
 /// ```
 pub struct SingleFlight<K, V> {
-    calls: Mutex<Option<Calls<K, V>>>,
+    calls: Lock<BTreeMap<u64, Vec<Flight<K, V>>>>,
+    /// Made at first use.
+    hasher: std::sync::OnceLock<RandomState>,
 }
 
-type Calls<K, V> = HashMap<Arc<K>, Arc<Call<V>>>;
+/// A call that is running.
+struct Flight<K, V> {
+    key: Arc<K>,
+    call: Arc<Call<V>>,
+}
 
 struct Call<V> {
     /// `None` if it has panicked.
@@ -45,18 +55,26 @@ struct Call<V> {
     is_shared: AtomicBool,
 }
 
+impl<K, V> Clone for Flight<K, V> {
+    fn clone(&self) -> Flight<K, V> {
+        Flight {
+            key: Arc::clone(&self.key),
+            call: Arc::clone(&self.call),
+        }
+    }
+}
+
 /// The run of a call; ended by its drop, without a result if the call panicked.
-struct Run<'a, K: Eq + Hash, V> {
+struct Run<'a, K, V> {
     flights: &'a SingleFlight<K, V>,
-    key: Arc<K>,
+    hash: u64,
     call: Arc<Call<V>>,
     result: Option<V>,
 }
 
-impl<K: Eq + Hash, V> Drop for Run<'_, K, V> {
+impl<K, V> Drop for Run<'_, K, V> {
     fn drop(&mut self) {
-        let is_ours = |found: &Arc<Call<V>>| Arc::ptr_eq(found, &self.call);
-        self.flights.remove_if(&self.key, is_ours);
+        drop(self.flights.remove(self.hash, &self.call));
         // Nobody else sets it.
         let _ = self.call.result.set(self.result.take());
     }
@@ -66,7 +84,8 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     /// Makes one without calls.
     pub const fn new() -> SingleFlight<K, V> {
         SingleFlight {
-            calls: Mutex::new(None),
+            calls: Lock::new(BTreeMap::new()),
+            hasher: std::sync::OnceLock::new(),
         }
     }
 
@@ -80,9 +99,9 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     /// If `f` was called and panics; those who waited for it then try again.
     #[track_caller]
     pub fn run(&self, key: K, f: impl FnOnce() -> V) -> (V, bool) {
-        let key = Arc::new(key);
+        let (hash, key) = (self.hash(&key), Arc::new(key));
         loop {
-            match self.begin(&key) {
+            match self.begin(hash, &key) {
                 Ok(mut run) => {
                     run.result = Some(f());
                     let call = Arc::clone(&run.call);
@@ -101,29 +120,45 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     }
 
     /// Begins a call, or gives the one that is running.
-    #[track_caller]
-    fn begin(&self, key: &Arc<K>) -> Result<Run<'_, K, V>, Arc<Call<V>>> {
-        let mut calls = self.calls.lock();
-        let calls = calls.get_or_insert_default();
-        if let Some(call) = calls.get(key) {
-            // Relaxed: the one who runs it looks after it has had the lock once more.
-            call.is_shared.store(true, Ordering::Relaxed);
-            return Err(Arc::clone(call));
+    fn begin(&self, hash: u64, key: &Arc<K>) -> Result<Run<'_, K, V>, Arc<Call<V>>> {
+        loop {
+            let seen = self.flights_of(hash);
+            let found = seen.iter().find(|flight| flight.key == *key);
+            let _token = runtime::enter();
+            let mut calls = self.calls.lock();
+            let flights = calls.entry(hash).or_default();
+            let is_same = |call| flights.iter().any(|flight| Arc::ptr_eq(&flight.call, call));
+            match found {
+                Some(Flight { call, .. }) if is_same(call) => {
+                    // Relaxed: the one who runs it looks after it has had the lock once more.
+                    call.is_shared.store(true, Ordering::Relaxed);
+                    return Err(Arc::clone(call));
+                }
+                None if flights.len() == seen.len()
+                    && seen.iter().all(|one| is_same(&one.call)) =>
+                {
+                    let call = Arc::new(Call {
+                        result: OnceLock::new(),
+                        is_shared: AtomicBool::new(false),
+                    });
+                    flights.push(Flight {
+                        key: Arc::clone(key),
+                        call: Arc::clone(&call),
+                    });
+                    return Ok(Run {
+                        flights: self,
+                        hash,
+                        call,
+                        result: None,
+                    });
+                }
+                // Meanwhile others have begun or ended.
+                _ => {}
+            }
         }
-        let call = Arc::new(Call {
-            result: OnceLock::new(),
-            is_shared: AtomicBool::new(false),
-        });
-        calls.insert(Arc::clone(key), Arc::clone(&call));
-        Ok(Run {
-            flights: self,
-            key: Arc::clone(key),
-            call,
-            result: None,
-        })
     }
 
-    /// Has the next call with this key run, also while one is running.
+    /// Has the next call with this key run, also while one is running. Never blocks.
     ///
     /// # Examples
     /// ```
@@ -132,23 +167,40 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     /// flights.forget(&"key");
     /// ```
     pub fn forget(&self, key: &K) {
-        self.remove_if(key, |_| true);
+        let hash = self.hash(key);
+        let seen = self.flights_of(hash);
+        if let Some(flight) = seen.iter().find(|flight| *flight.key == *key) {
+            drop(self.remove(hash, &flight.call));
+        }
     }
 }
 
-impl<K: Eq + Hash, V> SingleFlight<K, V> {
-    fn remove_if(&self, key: &K, may: impl FnOnce(&Arc<Call<V>>) -> bool) {
+impl<K: Hash, V> SingleFlight<K, V> {
+    fn hash(&self, key: &K) -> u64 {
+        self.hasher.get_or_init(RandomState::new).hash_one(key)
+    }
+}
+
+impl<K, V> SingleFlight<K, V> {
+    /// The calls whose keys have this hash: the one looked for, and hardly ever another.
+    fn flights_of(&self, hash: u64) -> Vec<Flight<K, V>> {
+        let _token = runtime::enter();
+        self.calls.lock().get(&hash).cloned().unwrap_or_default()
+    }
+
+    /// Takes a call out of the table, if it is still there.
+    fn remove(&self, hash: u64, call: &Arc<Call<V>>) -> Option<Flight<K, V>> {
+        let _token = runtime::enter();
         let mut calls = self.calls.lock();
-        let removed = calls.as_mut().and_then(|calls| {
-            let is_there = calls.get(key).is_some_and(may);
-            if is_there {
-                calls.remove_entry(key)
-            } else {
-                None
-            }
-        });
-        drop(calls);
-        drop(removed);
+        let flights = calls.get_mut(&hash)?;
+        let place = flights
+            .iter()
+            .position(|flight| Arc::ptr_eq(&flight.call, call))?;
+        let removed = flights.swap_remove(place);
+        if flights.is_empty() {
+            calls.remove(&hash);
+        }
+        Some(removed)
     }
 }
 

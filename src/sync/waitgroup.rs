@@ -16,9 +16,9 @@
 //! 3. A waiter whose deadline comes leaves the queue, and the word, by itself, unless 2 was first.
 
 use super::seat::{Seat, Seated};
-use super::sema::{Wait, Waited, Woken};
+use super::sema::{Wait, Waited};
 use crate::go::{JoinHandle, spawn};
-use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason};
+use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason, Woken};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use futures_core::FusedFuture;
@@ -248,7 +248,7 @@ impl Inner {
     fn wait(&self, wait: Wait) -> bool {
         let join = |_: &mut WaitQ| self.count_waiter();
         // Who is not in the queue any more was counted out with all the others (invariant 2).
-        let leave = |queue: Guard<'_, WaitQ>, _: Token, stood_there: bool| {
+        let leave = |_: Token, queue: Guard<'_, WaitQ>, stood_there: bool| {
             if stood_there {
                 self.discount_waiter();
             }
@@ -293,7 +293,7 @@ impl Inner {
             unsafe { woken.take_all(&mut queue, Outcome::Done) };
         }
         drop(queue);
-        woken.ready(token);
+        woken.finish(token);
         assert!(before.is_ok(), "sync: negative WaitGroup counter");
     }
 }

@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use sudog::chan::{bounded, never};
-use sudog::sync::WaitGroup;
+use sudog::context::Context;
+use sudog::sync::{Mutex, Semaphore, WaitGroup};
 use sudog::time::{Ticker, Timer, after_func};
 use sudog::{Builder, run, scope, spawn, yield_now};
 
@@ -74,6 +75,49 @@ pub fn cases() -> Vec<Case> {
                 })
             },
             check: |output| assert_deadlock(output, &[["goroutine 1 ", "[sync.WaitGroup.Wait]:"]]),
+        },
+        Case {
+            name: "a_mutex_that_is_locked_twice",
+            vars: &[],
+            program: || {
+                start(|| {
+                    let mutex = Mutex::new(());
+                    let _guard = mutex.lock();
+                    drop(mutex.lock());
+                })
+            },
+            check: |output| assert_deadlock(output, &[["goroutine 1 ", "[sync.Mutex.Lock]:"]]),
+        },
+        Case {
+            name: "waits_under_a_context_are_listed_as_what_they_are",
+            vars: &[],
+            program: || {
+                start(|| {
+                    let (ctx, _cancel) = Context::background().with_cancel();
+                    let (ctx, semaphore) = (&ctx, Semaphore::new(1));
+                    let _permit = semaphore.acquire(1);
+                    let (mutex, group) = (Mutex::new(()), WaitGroup::new());
+                    let _guard = mutex.lock();
+                    group.add(1);
+                    let asleep = spawn(|| never::<()>().recv());
+                    scope(|s| {
+                        s.spawn(|| ctx.lock(&mutex).is_ok());
+                        s.spawn(|| ctx.acquire(&semaphore, 1).is_ok());
+                        s.spawn(|| ctx.wait(&group));
+                        s.spawn(|| ctx.join(asleep).is_ok());
+                    });
+                })
+            },
+            check: |output| {
+                let reasons = [
+                    ["goroutine ", "[sync.Mutex.Lock]"],
+                    ["goroutine ", "[semacquire]"],
+                    ["goroutine ", "[sync.WaitGroup.Wait]"],
+                    ["goroutine ", "[join]"],
+                    ["goroutine 1 ", "[scope]"],
+                ];
+                assert_deadlock(output, &reasons);
+            },
         },
         Case {
             name: "all_goroutines_are_listed_with_name_and_reason",

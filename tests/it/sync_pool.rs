@@ -1,12 +1,13 @@
 //! `Pool` and `SingleFlight`: what is used again, and what is done once for all.
 
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use sudog::chan::{bounded, unbounded};
 use sudog::sync::{Pool, PoolGuard, SingleFlight};
-use sudog::{scope, spawn};
+use sudog::{scope, spawn, yield_now};
 
 use crate::support::{goroutine, mostly, quiet_panic, rounds, settle, stress};
 use crate::traffic::Kind;
@@ -166,4 +167,71 @@ fn those_who_wait_for_a_call_that_panics_try_again() {
             assert!(given.iter().flatten().all(|(value, _)| *value == "value"));
         }
     });
+}
+
+/// Keys of which all have one hash, and whose comparison itself uses what is compared in.
+#[derive(PartialEq, Eq)]
+struct Colliding(usize);
+
+impl Hash for Colliding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        yield_now();
+        state.write_u8(0);
+    }
+}
+
+#[test]
+fn keys_of_one_hash_are_told_apart() {
+    stress(|mut rng| {
+        let flights = Arc::new(SingleFlight::new());
+        let running: Arc<[AtomicUsize; 3]> = Arc::default();
+        let rounds = rounds(300);
+        let callers: Vec<_> = (0..6)
+            .map(|n| {
+                let (flights, running) = (Arc::clone(&flights), Arc::clone(&running));
+                let mut rng = rng.split();
+                [Kind::Goroutine, Kind::Thread][n % 2].spawn(move || {
+                    for _ in 0..rounds {
+                        let key = rng.below(3);
+                        let (value, _) = flights.run(Colliding(key), || {
+                            assert_eq!(running[key].fetch_add(1, SeqCst), 0, "one at a time");
+                            yield_now();
+                            running[key].fetch_sub(1, SeqCst);
+                            key
+                        });
+                        assert_eq!(value, key);
+                    }
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join());
+    });
+}
+
+struct Moody(Arc<AtomicUsize>);
+
+impl PartialEq for Moody {
+    fn eq(&self, _: &Moody) -> bool {
+        true
+    }
+}
+
+impl Eq for Moody {}
+
+impl Hash for Moody {
+    fn hash<H: Hasher>(&self, _: &mut H) {
+        if self.0.fetch_add(1, SeqCst) > 0 {
+            quiet_panic("not twice");
+        }
+    }
+}
+
+#[test]
+fn a_call_comes_to_its_end_also_with_a_key_that_panics() {
+    let flights = SingleFlight::new();
+    let hashed = Arc::new(AtomicUsize::new(0));
+    assert_eq!(flights.run(Moody(Arc::clone(&hashed)), || 1), (1, false));
+    let again = catch_unwind(AssertUnwindSafe(|| flights.run(Moody(hashed), || 2)));
+    assert_eq!(crate::support::text(again.unwrap_err()), "not twice");
+    assert_eq!(flights.run(Moody(Arc::default()), || 3), (3, false));
 }

@@ -2,15 +2,15 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use sudog::chan::bounded;
 use sudog::sync::{
-    MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 use sudog::{scope, spawn, yield_now};
 
@@ -352,4 +352,49 @@ fn threads_alone_need_no_runtime() {
         });
         assert_eq!(*lock.read(), 4000);
     });
+}
+
+type Reader = Pin<Box<dyn Future<Output = RwLockReadGuard<'static, u32>> + Send>>;
+
+/// What a waker does that polls in place: it takes what was waited for, and more.
+struct InPlace {
+    lock: &'static RwLock<u32>,
+    reader: Mutex<Option<Reader>>,
+    has_written: AtomicUsize,
+}
+
+impl Wake for InPlace {
+    fn wake(self: Arc<InPlace>) {
+        let mut reader = self.reader.lock().take().expect("woken once");
+        let Poll::Ready(guard) = reader
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            panic!("its turn has come");
+        };
+        drop(guard);
+        if let Some(mut value) = self.lock.try_write() {
+            *value += 1;
+            self.has_written.store(1, SeqCst);
+        }
+    }
+}
+
+#[test]
+fn a_waker_finds_the_lock_open() {
+    let lock: &'static RwLock<u32> = Box::leak(Box::default());
+    let writer = lock.write();
+    let waker = Arc::new(InPlace {
+        lock,
+        reader: Mutex::new(Some(Box::pin(lock.read_async()))),
+        has_written: AtomicUsize::new(0),
+    });
+    let mut reader = waker.reader.lock();
+    let pinned = reader.as_mut().expect("just made").as_mut();
+    let polled = pinned.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&waker))));
+    assert!(polled.is_pending());
+    drop(reader);
+    drop(writer);
+    assert_eq!(waker.has_written.load(SeqCst), 1);
+    assert_eq!(*lock.read(), 1);
 }

@@ -40,8 +40,6 @@ mod timed;
 mod tries;
 #[path = "../../src/chan/wait.rs"]
 mod wait;
-#[path = "../../src/chan/woken.rs"]
-mod woken;
 
 pub(crate) mod broken;
 pub(crate) mod door;

@@ -52,18 +52,10 @@ pub(crate) use m::random;
 pub(crate) use sched::blocking::sleep_in_place;
 pub(crate) use sched::no_park::{check_park, is_park_forbidden, refuse_park};
 pub(crate) use sched::park::{Parked, Token, end_early, enter, enter_blocking, leave};
+pub(crate) use sched::woken::{Tasks, Woken};
 pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;
-pub(crate) use waiter::{Kind, Waiter};
-
-/// Runs a piece of work of the runtime's, at once: no model has a waker that waits.
-pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(
-    _: &Token,
-    _: &'static std::panic::Location<'static>,
-    work: F,
-) {
-    work();
-}
+pub(crate) use waiter::Waiter;
 
 /// No time comes.
 pub(crate) fn wake_at(_: &'static Task, _: std::time::Instant) {}

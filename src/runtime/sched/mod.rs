@@ -23,6 +23,7 @@
 //! | `procs` | how many Ps there are, and changing that |
 //! | `timing` | waits that end by themselves, and calls that begin later |
 //! | `os_thread` | a thread of one's own |
+//! | `woken` | those whose wait an operation has ended |
 //! | `overflow` | a goroutine that runs over its stack |
 //! | `deadlock` | listing goroutines, and saying that none can go on |
 //!
@@ -64,6 +65,7 @@ pub(crate) mod spawn;
 pub(crate) mod sysmon;
 pub(crate) mod system_stack;
 pub(crate) mod timing;
+pub(crate) mod woken;
 
 use super::config::Settings;
 use super::g::GList;

@@ -12,8 +12,8 @@ mod future;
 pub use error::{BroadcastRecvError, BroadcastRecvTimeoutError, BroadcastTryRecvError};
 pub use future::BroadcastRecvFuture;
 
-use crate::runtime::{self, Outcome, WaitQ, WaitReason};
-use crate::sync::sema::{Wait, Waited, Woken};
+use crate::runtime::{self, Outcome, WaitQ, WaitReason, Woken};
+use crate::sync::sema::{Wait, Waited};
 use crate::sys::lock::Lock;
 use std::fmt;
 use std::panic::Location;
@@ -174,7 +174,7 @@ impl<T: Clone> Broadcast<T> {
             unsafe { woken.take_all(&mut state.queue, Outcome::Woken) };
         }
         drop(state);
-        woken.ready(token);
+        woken.finish(token);
         drop((value, old));
         receivers
     }
@@ -316,7 +316,7 @@ impl<T> Drop for Broadcast<T> {
             unsafe { woken.take_all(&mut state.queue, Outcome::Woken) };
         }
         drop(state);
-        woken.ready(token);
+        woken.finish(token);
     }
 }
 

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 
 /// Gives the use of the value in a [`Mutex`]; dropping it unlocks.
 ///
-/// Dropping never blocks. Any thread may do it.
+/// Dropping never blocks. Any thread may do it: the guard is `Send` if `T` is.
 #[must_use = "it unlocks when dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,

@@ -25,7 +25,7 @@
 //!    the next itself: no wake is lost.
 //! 4. Acquire on taking pairs with Release on unlocking; a hand-over passes through the queue's lock.
 
-use crate::runtime::{self, Outcome, WaitQ, WaitReason};
+use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason};
 use crate::sync::sema::{self, Wait, Waited};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::lock::{Guard, Lock};
@@ -150,7 +150,7 @@ impl RawMutex {
         let mut attempt = Attempt::new();
         loop {
             let join = |_: &mut WaitQ| !self.take_or_join(&attempt);
-            let leave = |queue: Guard<'_, WaitQ>, _, _| self.left(&queue);
+            let leave = |_: Token, queue: Guard<'_, WaitQ>, _| self.left(&queue);
             match wait.wait(&self.queue, |queue| queue, join, leave) {
                 Waited::Not => return true,
                 Waited::Late => return false,

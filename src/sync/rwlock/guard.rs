@@ -9,7 +9,8 @@ use std::ptr::NonNull;
 
 /// Gives shared use of the value in a [`RwLock`]; dropping it leaves.
 ///
-/// Dropping never blocks. Any thread may do it.
+/// Dropping never blocks. Any thread may do it: the guard is `Send` if `T` is `Send` and `Sync`, for others
+/// may have such guards at the same time.
 #[must_use = "it unlocks when dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -18,7 +19,8 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 
 /// Gives the use of the value in a [`RwLock`], alone; dropping it unlocks.
 ///
-/// Dropping never blocks. Any thread may do it.
+/// Dropping never blocks. Any thread may do it: the guard is `Send` if `T` is `Send` and `Sync`, since it can
+/// be [downgraded](RwLockWriteGuard::downgrade).
 #[must_use = "it unlocks when dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,

@@ -22,9 +22,9 @@
 //!    Whichever of the two is second under the lock lets the writer in.
 //! 4. Readers that waited are counted in by the writer that lets them in.
 
-use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason};
+use crate::runtime::{self, Outcome, Token, WaitQ, WaitReason, Woken};
 use crate::sync::mutex::RawMutex;
-use crate::sync::sema::{self, Wait, Waited, Woken};
+use crate::sync::sema::{self, Wait, Waited};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use std::panic::Location;
@@ -114,7 +114,7 @@ impl RawRwLock {
     #[inline(never)]
     fn read_queued(&self, wait: Wait) -> bool {
         let join = |_: &mut Queues| !self.come_or_join();
-        let leave = |queues: Guard<'_, Queues>, _: Token, _: bool| self.reader_left(&queues);
+        let leave = |_: Token, queues: Guard<'_, Queues>, _: bool| self.reader_left(&queues);
         let waited = wait.wait(&self.queues, |queues| &mut queues.readers, join, leave);
         waited != Waited::Late
     }
@@ -230,7 +230,7 @@ impl RawRwLock {
     #[inline(never)]
     fn drain(&self, wait: Wait) -> bool {
         let join = |_: &mut Queues| self.must_drain();
-        let leave = |queues: Guard<'_, Queues>, token: Token, _: bool| self.open(queues, token, 0);
+        let leave = |token: Token, queues: Guard<'_, Queues>, _: bool| self.open(queues, token, 0);
         let waited = wait.wait(&self.queues, |queues| &mut queues.writer, join, leave);
         waited != Waited::Late
     }
@@ -289,8 +289,11 @@ impl RawRwLock {
             .fetch_update(orders.0, orders.1, |word| Some((word & READERS) + readers));
         debug_assert!(before.is_ok_and(|word| word & WRITER != 0));
         drop(queues);
-        woken.ready(token);
+        let tasks = woken.ready(&token);
+        drop(token);
         // SAFETY: the writer has the mutex.
         unsafe { self.writers.unlock() };
+        // Only now: a waker is the user's, and may want to write.
+        tasks.wake();
     }
 }

@@ -19,8 +19,8 @@ mod permit;
 pub use future::AcquireFuture;
 pub use permit::{AcquireTimeoutError, Closed, Permit, TryAcquireError};
 
-use crate::runtime::{self, Outcome, Sudog, Token, WaitQ, WaitReason};
-use crate::sync::sema::{Wait, Waited, Woken};
+use crate::runtime::{self, Outcome, Sudog, Token, WaitQ, WaitReason, Woken};
+use crate::sync::sema::{Wait, Waited};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::lock::{Guard, Lock};
 use std::fmt;
@@ -250,7 +250,7 @@ impl Semaphore {
         // SAFETY: under the lock.
         unsafe { woken.take_all(&mut queue, Outcome::Woken) };
         drop(queue);
-        woken.ready(token);
+        woken.finish(token);
         before.is_ok()
     }
 
@@ -335,7 +335,7 @@ impl Inner {
             taken = self.take_or_join(n, queue);
             taken == Taken::No
         };
-        let leave = |queue: Guard<'_, WaitQ>, token: Token, _: bool| self.give(0, queue, token);
+        let leave = |token: Token, queue: Guard<'_, WaitQ>, _: bool| self.give(0, queue, token);
         match wait.wait(&self.queue, |queue| queue, join, leave) {
             Waited::Not => taken,
             Waited::Late => Taken::No,
@@ -397,7 +397,7 @@ impl Inner {
         });
         debug_assert!(changed.is_ok());
         drop(queue);
-        woken.ready(token);
+        woken.finish(token);
     }
 }
 

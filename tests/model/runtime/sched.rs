@@ -1,6 +1,6 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `idle`, `interrupt`, `no_park`, `park` and `poll`, on a scheduler without stacks and sysmon,
-//! whose timers are due when a model says so.
+//! `global`, `idle`, `interrupt`, `no_park`, `park`, `poll` and `woken`, on a scheduler without stacks and
+//! sysmon, whose timers are due when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -26,6 +26,8 @@ pub(crate) mod no_park;
 pub(crate) mod park;
 #[path = "../../../src/runtime/sched/poll.rs"]
 pub(crate) mod poll;
+#[path = "../../../src/runtime/sched/woken.rs"]
+pub(crate) mod woken;
 
 use super::g::GList;
 use super::m::M;
@@ -246,6 +248,15 @@ pub(crate) mod timing {
 
 /// Stacks are not short.
 pub(crate) mod spawn {
+    /// Runs a piece of work of the runtime's, at once: no model has a waker that waits.
+    pub(crate) fn spawn_task<F: FnOnce() + Send + 'static>(
+        _: &super::park::Token,
+        _: &'static std::panic::Location<'static>,
+        work: F,
+    ) {
+        work();
+    }
+
     use crate::runtime::coro::StackList;
     use crate::runtime::p::P;
 

@@ -26,6 +26,10 @@
 //! when `main` returns the process ends, as in Go, and when all goroutines wait for each other it says
 //! so and ends.
 //!
+//! Where several goroutines do one thing, start them in a [`group`]: it waits for them all, and the first
+//! error ends the rest. [`guide`] has the [patterns](guide::patterns) of Go programs, whole, and says what is
+//! called how for those who come from Go or from crossbeam-channel.
+//!
 //! # The contract
 //!
 //! A goroutine may go on **on another thread** after every blocking call of this crate. Rust cannot see

@@ -1,6 +1,10 @@
-//! For those who come from elsewhere: what is called how here, and what differs.
+//! For those who come from elsewhere: what is called how here, and what differs; and the programs that
+//! they have in mind.
 
 #[doc = include_str!("from_crossbeam_channel.md")]
 pub mod from_crossbeam_channel {}
 #[doc = include_str!("from_go.md")]
 pub mod from_go {}
+#[cfg(all(feature = "macros", feature = "net", feature = "signal"))]
+#[doc = include_str!("patterns.md")]
+pub mod patterns {}

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use sudog::chan::RecvTimeoutError;
 use sudog::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use sudog::{blocking, go, time};
 
@@ -171,10 +170,6 @@ fn is_stale(path: &Path) -> bool {
     }
     // Who lives but does not accept lets us wait, as long as its queue is full: that is an answer too.
     let path = path.to_owned();
-    let probe = go!(move || UnixStream::connect(path));
-    if probe.done().recv_timeout(PROBE) == Err(RecvTimeoutError::Timeout) {
-        return false;
-    }
-    let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
-    probe.join().is_ok_and(|answer| answer.is_err_and(refused))
+    let answer = go!(move || UnixStream::connect(path)).join_timeout(PROBE);
+    matches!(answer, Ok(Ok(Err(error))) if error.kind() == ErrorKind::ConnectionRefused)
 }

@@ -33,6 +33,8 @@ pub(crate) struct P {
     pub(crate) tick: AtomicU32,
     /// Counts goroutines run, those that share a slice too; likewise.
     pub(crate) switches: AtomicU32,
+    /// `switches` as it was when another M looked last whether this one's runs; a hint, written by any.
+    pub(crate) switches_seen: AtomicU32,
     pub(crate) runq: RunQ,
     /// Deadlines of those who waited here last; run by the owner, and by whoever comes by in time.
     pub(crate) timers: Timers,
@@ -65,6 +67,7 @@ impl P {
             debt_since: Cell::new(0),
             tick: AtomicU32::new(0),
             switches: AtomicU32::new(0),
+            switches_seen: AtomicU32::new(0),
             runq: RunQ::new(),
             timers: Timers::new(),
             spawned: AtomicU64::new(0),

@@ -2,8 +2,8 @@
 //!
 //! In this order: what came with the P; every 61st time slice the global queue, lest two busy
 //! goroutines that ready each other starve it; `runnext` and the local queue; due timers; the global
-//! queue; events of descriptors; the other Ps. If there is nothing: idle the P, look once more, sleep,
-//! one M in the poller.
+//! queue; a P whose M seems not to run; events of descriptors; the other Ps. If there is nothing: idle
+//! the P, look once more, sleep, one M in the poller.
 
 use super::counters::Counts;
 use super::idle::{self, stop_m, wake_p};
@@ -82,6 +82,9 @@ fn find_shared(m: &'static M) -> Option<(GRef, Slice)> {
     if let Some(g) = take_global_batch(m.p()) {
         return Some((g, Slice::Own));
     }
+    if let Some(g) = take_from_stalled(m) {
+        return Some((g, Slice::Own));
+    }
     if let Some(g) = poll::look_in_passing(m) {
         return Some((g, Slice::Own));
     }
@@ -111,6 +114,36 @@ fn take_global_batch(p: &P) -> Option<GRef> {
         wake_p();
     }
     first
+}
+
+/// Takes half of what waits at another P, if that has run nothing since somebody looked last: the system
+/// runs something else on its M's processor, most likely, and what waits there came before any event that
+/// is yet to be looked for. Where events always come it would wait until that M runs again, milliseconds.
+fn take_from_stalled(m: &'static M) -> Option<GRef> {
+    let (ps, p) = (sched().ps(), m.p());
+    let others = ps.len() - 1;
+    // Without descriptors stealing comes next anyway.
+    if others == 0 || !sched().netpoll.has_descriptors() {
+        return None;
+    }
+    let distance = 1 + m.random() as usize % others;
+    let victim = ps[(p.id as usize + distance) % ps.len()];
+    if victim.runq.is_local_empty() {
+        return None;
+    }
+    let switches = victim.switches.load(Ordering::Relaxed);
+    if victim.switches_seen.load(Ordering::Relaxed) != switches {
+        victim.switches_seen.store(switches, Ordering::Relaxed);
+        return None;
+    }
+    let Stolen::One(g) = victim.runq.steal_into(&p.runq) else {
+        return None;
+    };
+    if !p.runq.is_local_empty() {
+        // As in `take_global_batch`.
+        wake_p();
+    }
+    Some(g)
 }
 
 /// Puts goroutines at the tail of the P's queue; what does not fit goes to the global one.

@@ -2,12 +2,13 @@
 //!
 //! The kernel keeps events until somebody asks, so none is lost; the question is only who asks in time:
 //!
-//! - an M that finds nothing in the queues looks in, before it steals;
+//! - an M that finds nothing in the queues looks in, before it steals, except from a P that stands still;
 //! - one M that idles sleeps *in the poller* rather than on its note, not past the next timer: the
 //!   *poller*. Nobody else looks in meanwhile;
-//! - sysmon looks in where nobody has for 10 ms, because all are busy; and each round where a P is free
-//!   (idle, or lent) and no M polls for it, because the poller has gone to run what it found. After 10 ms
-//!   of that it wakes an M, which becomes the poller for want of anything else to do.
+//! - sysmon looks in where nobody has for 10 ms, because all are busy; and where a P is free (idle, or
+//!   lent), no M polls for it, because the poller has gone to run what it found, and nobody has looked for
+//!   a whole round: else sysmon and that M would take each other's time. After 10 ms of that it wakes an M,
+//!   which becomes the poller for want of anything else to do.
 //!
 //! Before the first descriptor was registered there is no poller, and nothing of this costs anything.
 //!

@@ -233,7 +233,8 @@ impl Watch {
             self.looks = (looks, now);
         }
         let has_been_long = now - self.looks.1 >= SLICE_NS;
-        if !poll::is_look_due(has_been_long) {
+        // Who has looked since the last round will again before the next, most likely.
+        if self.are_descriptors_busy || !poll::is_look_due(has_been_long) {
             return false;
         }
         let found_any = poll::look_from_outside();

@@ -318,6 +318,9 @@ pub(crate) struct P {
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
     pub(crate) tick: AtomicU32,
+    /// Always equal, so whoever looks for a stalled P steals from it. Not loom's: they are hints.
+    pub(crate) switches: std::sync::atomic::AtomicU32,
+    pub(crate) switches_seen: std::sync::atomic::AtomicU32,
     pub(crate) runq: RunQ,
 }
 
@@ -333,6 +336,8 @@ impl P {
             debt: Cell::new(0),
             debt_since: Cell::new(0),
             tick: AtomicU32::new(1),
+            switches: Default::default(),
+            switches_seen: Default::default(),
             runq: RunQ::new(),
         });
         let _ = (p.word.read(), p.runq.peek_next());

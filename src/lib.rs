@@ -72,7 +72,7 @@
 //!   its thread.
 //! - **Stacks** are 256 KiB (1 MiB in debug builds, 8 MiB for `main`, `run` and tests), and do not grow.
 //!   Running over the end is a message that names the goroutine, and an abort. [`Builder::stack_size`]
-//!   gives a larger one; memory is used as it is touched.
+//!   gives a larger one, and [`on_system_stack`] the 8 MiB of the thread for one call; memory is used as it is touched.
 //! - **A goroutine that waits for ever** is leaked with what it owns, as in Go.
 //! - **Not promised:** fairness between goroutines beyond first come, first served where they wait; an
 //!   order in which goroutines run; anything in a child after `fork`; use in signal handlers.

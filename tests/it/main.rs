@@ -41,6 +41,7 @@ mod context_io;
 mod done;
 mod group;
 mod idle;
+#[cfg(feature = "macros")]
 mod local;
 #[cfg(feature = "macros")]
 mod macros;
@@ -55,6 +56,7 @@ mod net_support;
 mod net_tcp;
 #[cfg(feature = "net")]
 mod net_unix;
+#[cfg(feature = "macros")]
 mod no_park;
 mod os_thread;
 mod preempt;
@@ -78,6 +80,7 @@ mod sync_once;
 mod sync_pool;
 mod sync_rwlock;
 mod sync_semaphore;
+#[cfg(feature = "macros")]
 mod system_stack;
 mod time_func;
 mod time_sleep;

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use sudog::chan::{Receiver, Sender, bounded, unbounded};
+use sudog::chan::{Receiver, Select, Sender, bounded, unbounded};
 use sudog::sync::WaitGroup;
-use sudog::{blocking, current, scope, spawn, yield_now};
+use sudog::{blocking, current, scope, spawn, sync, time, yield_now};
 
 use crate::support::{Rng, goroutine, quiet_panic, rounds, settle, stress, text, wait_until};
 
@@ -155,6 +156,35 @@ fn one_that_parks_while_unwinding_makes_nobody_else_panic() {
     });
 }
 
+/// Sends and receives by select, where there is room and where a partner must come first.
+fn select_while_unwinding() {
+    for cap in [0, 1] {
+        let (to, from) = (bounded(cap), bounded(cap));
+        let partner = {
+            let (rx, tx) = (to.1.clone(), from.0.clone());
+            spawn(move || {
+                for n in 0..10 {
+                    assert_eq!(rx.recv(), Ok(n));
+                    tx.send(n + 1).unwrap();
+                }
+            })
+        };
+        for n in 0..10 {
+            let mut select = Select::new();
+            let (send, recv) = (select.send(&to.0), select.recv(&from.1));
+            let chosen = select.select();
+            assert_eq!(chosen.index(), send, "nothing was sent back yet");
+            chosen.send(&to.0, n).unwrap();
+            let mut select = Select::new();
+            assert_eq!(select.recv(&from.1) + 1, recv);
+            let chosen = select.select_timeout(Duration::from_secs(50)).unwrap();
+            assert_eq!(chosen.recv(&from.1), Ok(n + 1));
+            assert!(thread::panicking());
+        }
+        partner.join().unwrap();
+    }
+}
+
 #[test]
 fn a_goroutine_that_unwinds_may_call_everything_that_blocks() {
     goroutine(|| {
@@ -173,6 +203,15 @@ fn a_goroutine_that_unwinds_may_call_everything_that_blocks() {
                 let (tx, rx) = unbounded();
                 spawn(move || tx.send(5));
                 assert_eq!(rx.recv(), Ok(5));
+                select_while_unwinding();
+                time::sleep(Duration::from_millis(1));
+                let lock = Arc::new(sync::Mutex::new(6));
+                let guard = lock.lock();
+                let theirs = lock.clone();
+                let waiting = spawn(move || *theirs.lock());
+                settle();
+                drop(guard);
+                assert_eq!(waiting.join().unwrap(), 6);
                 assert!(thread::panicking());
                 flag.store(true, SeqCst);
             });

@@ -3,6 +3,7 @@
 //
 //	bench list             the rows and the operations in one turn of each
 //	bench run NAME TURNS   one warmed-up measurement, nanoseconds per operation
+//	bench million N        what N waiting goroutines cost, in time and memory
 //	bench memory NAME N    peak resident memory with N goroutines, bytes for each
 //
 // Nothing about the runtime is tuned: default garbage collector, no flags but
@@ -75,8 +76,10 @@ func main() {
 		run(args[1], count(args[2]))
 	case len(args) == 3 && args[0] == "memory":
 		memory(args[1], count(args[2]))
+	case len(args) == 2 && args[0] == "million":
+		million(count(args[1]))
 	default:
-		fail("usage: bench list | run NAME TURNS | memory NAME N")
+		fail("usage: bench list | run NAME TURNS | memory NAME N | million N")
 	}
 }
 

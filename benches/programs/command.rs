@@ -74,7 +74,7 @@ fn memory(name: &str, goroutines: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
-fn count(argument: &str) -> Result<u64, String> {
+pub fn count(argument: &str) -> Result<u64, String> {
     match argument.parse() {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(format!("`{argument}` is not a number over 0")),

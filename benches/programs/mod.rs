@@ -26,7 +26,7 @@ pub mod command;
 pub mod figures;
 mod goroutines;
 mod locking;
-mod memory;
+pub mod memory;
 mod selecting;
 mod switching;
 mod timers;

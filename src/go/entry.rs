@@ -72,11 +72,9 @@ pub fn test<T: Termination>(config: Config, limit: Option<Duration>, body: fn() 
     if let Some(limit) = limit {
         let deadline = Instant::now() + limit;
         if !handle.wait_on_thread(deadline) {
-            sys::write_stderr(&format!(
-                "{} timed out after {limit:?}\n{}",
-                handle.goroutine(),
-                runtime::list()
-            ));
+            let who = handle.goroutine();
+            sys::write_stderr(&format!("{who} timed out after {limit:?}\n\n"));
+            let _ = runtime::dump(&mut sys::Stderr);
             panic!("test timed out after {limit:?}");
         }
     }

@@ -4,6 +4,10 @@
 //! value in the program is a panic where it was written.
 #![forbid(unsafe_code)]
 
+mod debug;
+
+pub(crate) use debug::Debug;
+
 use super::stack::{self, CLASSES};
 use crate::sys::{cgroup, os, write_stderr};
 use std::fmt;
@@ -63,6 +67,25 @@ impl std::error::Error for AlreadyStarted {}
 /// | | [`max_threads`](Config::max_threads) | 10,000 |
 /// | `SUDOG_DEBUG`: `guard=mprotect` or `guard=install` | | the best guard pages the kernel has |
 /// | `SUDOG_DEBUG`: `barrier=fence` | | `membarrier`, where the kernel has it |
+/// | `SUDOG_DEBUG`: `schedtrace=1000` | | no line about the scheduler every so many milliseconds |
+/// | `SUDOG_DEBUG`: `stall=100ms` | [`set_stall_report`](super::set_stall_report) | no such reports |
+/// | `SUDOG_TRACEBACK`: `none`, `single` or `all` | | `none`: SIGQUIT does what it always does |
+///
+/// `SUDOG_DEBUG` takes several settings with commas between them; of several only the bad ones are left
+/// aside.
+///
+/// With `SUDOG_TRACEBACK=all` SIGQUIT (Ctrl-\\ at the terminal, or `kill -QUIT`) writes all goroutines to
+/// standard error as [`dump`](super::dump) does, and ends the process with code 2; with `single` only
+/// those that run at that moment, or goroutine 1 where none does. That works even if no goroutine ever
+/// lets another run. A handler that the program has set for SIGQUIT before the runtime starts stays.
+///
+/// With `schedtrace` the line is that of Go's scheduler: how many processors there are and idle,
+/// threads, those that look for work and that sleep, goroutines in the global queue and in each
+/// processor's, and time slices each has begun.
+///
+/// ```text
+/// SCHED 1004ms: gomaxprocs=2 idleprocs=0 threads=4 spinningthreads=0 needspinning=0 idlethreads=1 runqueue=3 [ 4 0 ] schedticks=[ 120 98 ]
+/// ```
 ///
 /// # Examples
 /// ```
@@ -155,8 +178,8 @@ impl Config {
                 .unwrap_or(default.stack_class),
             on_panic: self.on_panic.unwrap_or(default.on_panic),
             max_threads: self.max_threads.unwrap_or(default.max_threads),
-            mprotect_guards: default.mprotect_guards,
-            has_membarrier: default.has_membarrier,
+            debug: default.debug,
+            traceback: default.traceback,
         }
     }
 
@@ -214,8 +237,16 @@ pub(crate) struct Settings {
     pub(crate) stack_class: u8,
     pub(crate) on_panic: OnPanic,
     pub(crate) max_threads: usize,
-    pub(crate) mprotect_guards: bool,
-    pub(crate) has_membarrier: bool,
+    pub(crate) debug: Debug,
+    pub(crate) traceback: Traceback,
+}
+
+/// What SIGQUIT is to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traceback {
+    None,
+    Single,
+    All,
 }
 
 /// How many Ps there are where nobody says so: see [`Config::max_procs`]. Reads it afresh.
@@ -230,8 +261,8 @@ impl Default for Settings {
             stack_class: stack::class_of(stack::DEFAULT_SIZE).unwrap_or(stack::LARGEST),
             on_panic: OnPanic::Isolate,
             max_threads: 10_000,
-            mprotect_guards: false,
-            has_membarrier: true,
+            debug: Debug::default(),
+            traceback: Traceback::None,
         }
     }
 }
@@ -279,22 +310,24 @@ impl Settings {
             };
             on_panic.map(|on_panic| self.on_panic = on_panic).is_some()
         });
-        read(
-            "SUDOG_DEBUG",
-            "guard=mprotect, guard=install or barrier=fence",
-            &mut |value| {
-                if value == "barrier=fence" {
-                    self.has_membarrier = false;
-                    return true;
-                }
-                let forced = match value {
-                    "guard=mprotect" => Some(true),
-                    "guard=install" => Some(false),
-                    _ => None,
-                };
-                forced.map(|forced| self.mprotect_guards = forced).is_some()
-            },
-        );
+        read("SUDOG_TRACEBACK", "none, single or all", &mut |value| {
+            let traceback = match value {
+                "none" => Some(Traceback::None),
+                "single" => Some(Traceback::Single),
+                "all" => Some(Traceback::All),
+                _ => None,
+            };
+            traceback.map(|it| self.traceback = it).is_some()
+        });
+        let debug = env("SUDOG_DEBUG").unwrap_or_default();
+        for setting in debug.split(',').filter(|setting| !setting.is_empty()) {
+            if !self.debug.set(setting) {
+                warn(format!(
+                    "SUDOG_DEBUG={setting} is ignored: it must be {}",
+                    debug::WANTS
+                ));
+            }
+        }
     }
 }
 

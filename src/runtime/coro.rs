@@ -172,6 +172,11 @@ impl Stack {
         limit..limit + stack::GUARD
     }
 
+    /// The addresses of what its goroutine may use, down from the head.
+    pub(crate) fn room(&self) -> Range<usize> {
+        self.head().limit + stack::GUARD..self.0.as_ptr() as usize
+    }
+
     pub(crate) fn class(&self) -> u8 {
         self.head().class
     }

@@ -15,9 +15,9 @@ use super::latch::Latch;
 use super::locals::Locals;
 use super::name::{Name, StaticName};
 use super::status::Status;
-use crate::sys::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use crate::sys::lock::Lock;
-use crate::sys::{prefetch, prefetch_to_write};
+use crate::sys::{prefetch, prefetch_to_write, stack_pointer};
 use crate::util::magazine::{BATCH, Batch, Rack};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -121,21 +121,23 @@ pub(crate) struct Place {
 #[repr(C, align(128))]
 pub(crate) struct G {
     pub(crate) status: Status,
-    reason: AtomicU8,
+    /// Why it waits, and [`TRIMMED`].
+    reason: AtomicU16,
     /// The size class of the stack it asks for.
     pub(crate) stack_class: Cell<u8>,
     /// Whether it has yet to run for the first time.
     pub(crate) is_new: Cell<bool>,
     /// Whether it is on its M's stack (`on_system_stack`), which it cannot leave.
     pub(crate) is_on_system_stack: Cell<bool>,
+    /// Levels of `no_park` it is in; see no_park.rs.
+    pub(crate) no_park: Cell<u16>,
     /// The number of the M that must run it, or 0: no other thread will do (`lock_os_thread`, or a park
     /// while unwinding).
     pub(crate) locked_m: Cell<u32>,
-    /// The number of the M that ran it last.
-    pub(crate) last_m: Cell<u32>,
+    pub(crate) last_m: LastM,
     waits_since_ms: AtomicU32,
-    /// Levels of `no_park` it is in; see no_park.rs.
-    pub(crate) no_park: Cell<u16>,
+    /// The page that its stack ended in when it last parked, by the low bits of its number.
+    stack_page: Cell<u32>,
     waits_at: AtomicPtr<Location<'static>>,
     /// What the M is to do once the goroutine has parked.
     pub(crate) commit: Cell<Option<Commit>>,
@@ -158,7 +160,36 @@ pub(crate) struct G {
     pub(crate) locals: Cell<Option<Locals>>,
 }
 
-const _: () = assert!(size_of::<G>() <= 128, "a G outgrew its two cache lines");
+const _: () = assert!(
+    cfg!(sudog_chaos) || size_of::<G>() <= 128,
+    "a G outgrew its two cache lines"
+);
+
+/// The number of the M that ran it last, which only the chaos build wants to know.
+#[derive(Default)]
+pub(crate) struct LastM(#[cfg(sudog_chaos)] Cell<u32>);
+
+#[cfg(sudog_chaos)]
+impl LastM {
+    pub(crate) fn get(&self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn set(&self, m: u32) {
+        self.0.set(m);
+    }
+}
+
+#[cfg(not(sudog_chaos))]
+impl LastM {
+    #[inline]
+    pub(crate) fn get(&self) -> u32 {
+        0
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, _: u32) {}
+}
 
 /// A pointer to a G; see invariant 1.
 #[derive(Clone, Copy)]
@@ -217,18 +248,24 @@ pub(crate) struct Identity {
     pub(crate) spawned_at: &'static Location<'static>,
 }
 
+/// Beside the reason: nobody need look at the stack again in this wait.
+const TRIMMED: u16 = 1 << 15;
+
+const PAGE_SHIFT: u32 = 12;
+
 impl G {
     fn new() -> G {
         G {
             status: Status::new(),
-            reason: AtomicU8::new(WaitReason::None as u8),
+            reason: AtomicU16::new(WaitReason::None as u16),
             stack_class: Cell::new(0),
             is_new: Cell::new(false),
             is_on_system_stack: Cell::new(false),
             locked_m: Cell::new(0),
-            last_m: Cell::new(0),
+            last_m: LastM::default(),
             waits_since_ms: AtomicU32::new(0),
             no_park: Cell::new(0),
+            stack_page: Cell::new(0),
             waits_at: AtomicPtr::new(ptr::null_mut()),
             commit: Cell::new(None),
             stack: Cell::new(None),
@@ -279,17 +316,40 @@ impl G {
         self.name.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
-    /// Notes why and where the goroutine is about to wait, for listings.
+    /// Notes why and where the goroutine is about to wait, for listings, and how deep its stack is, for
+    /// trims.
     #[inline]
     pub(crate) fn set_wait(&self, place: Place, now_ms: u32) {
-        self.reason.store(place.reason as u8, Ordering::Relaxed);
+        self.reason.store(place.reason as u16, Ordering::Relaxed);
         self.waits_at
             .store(ptr::from_ref(place.at).cast_mut(), Ordering::Relaxed);
         self.waits_since_ms.store(now_ms, Ordering::Relaxed);
+        // No higher than where the goroutine parks: that is in a function that called this one.
+        self.stack_page.set((stack_pointer() >> PAGE_SHIFT) as u32);
+    }
+
+    /// The lowest address of the page that its stack ended in when it parked, given that this was less
+    /// than [`PAGE_SHIFT`] + 32 bits above `limit`. For who holds it.
+    pub(crate) fn noted_depth(&self, limit: usize) -> usize {
+        let limit_page = limit >> PAGE_SHIFT;
+        let above = self.stack_page.get().wrapping_sub(limit_page as u32);
+        (limit_page + above as usize) << PAGE_SHIFT
     }
 
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::ALL[usize::from(self.reason.load(Ordering::Relaxed))]
+        let reason = self.reason.load(Ordering::Relaxed) & !TRIMMED;
+        WaitReason::ALL[usize::from(reason)]
+    }
+
+    /// Whether its stack was looked at in this wait.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        self.reason.load(Ordering::Relaxed) & TRIMMED != 0
+    }
+
+    /// Notes that its stack was looked at in this wait. For who holds it: the next park takes it back.
+    pub(crate) fn set_trimmed(&self) {
+        let reason = self.reason.load(Ordering::Relaxed);
+        self.reason.store(reason | TRIMMED, Ordering::Relaxed);
     }
 
     pub(crate) fn waits_since_ms(&self) -> u32 {
@@ -337,13 +397,10 @@ pub(crate) fn new_slab() -> DeadList {
     list
 }
 
-/// Every record there is, dead ones too.
-pub(crate) fn all() -> Vec<GRef> {
-    SLABS
-        .lock()
-        .iter()
-        .flat_map(|slab| slab.iter().map(GRef))
-        .collect()
+/// The slab made after `index` others, if there is one; dead records are in it too.
+pub(crate) fn slab(index: usize) -> Option<impl Iterator<Item = GRef>> {
+    let slab = SLABS.lock().get(index).copied();
+    slab.map(|slab| slab.iter().map(GRef))
 }
 
 /// A queue of goroutines. An array of pointers rather than a chain through the records: whoever

@@ -38,6 +38,11 @@ pub(crate) struct M {
     p: Cell<Option<&'static P>>,
     /// The goroutine it runs; none on the scheduler's behalf.
     pub(crate) current: Current,
+    /// Counts the goroutines it has begun to run or to run on; written by its own thread.
+    runs: AtomicU32,
+    /// The run in which its goroutine last entered `blocking`, and so means to keep the thread; another
+    /// when it has left. Likewise.
+    blocking_run: AtomicU32,
     /// Whether it looks for work without having any, and is counted as such.
     pub(crate) spinning: Cell<bool>,
     pub(crate) note: Note,
@@ -137,6 +142,8 @@ impl M {
             word: Cell::new(Word::DEAD),
             p: Cell::new(None),
             current: Current(AtomicPtr::new(ptr::null_mut())),
+            runs: AtomicU32::new(0),
+            blocking_run: AtomicU32::new(u32::MAX),
             spinning: Cell::new(false),
             note: Note::new(),
             handed: Cell::new(None),
@@ -172,6 +179,11 @@ impl M {
         COUNT.load(Ordering::Relaxed) as usize
     }
 
+    /// Those made after the first `count`.
+    pub(crate) fn beyond(count: usize) -> Vec<&'static M> {
+        ALL.lock().ms.get(count..).unwrap_or_default().to_vec()
+    }
+
     pub(crate) fn by_id(id: u32) -> &'static M {
         ALL.lock().ms[id as usize - 1]
     }
@@ -187,6 +199,29 @@ impl M {
         parted
             .filter(|&(m, since)| since != 0 && m.current.get().is_some())
             .min_by_key(|&(_, since)| since)
+    }
+
+    /// Counts one more run, in a word that only this M writes.
+    #[inline]
+    pub(crate) fn count_run(&self) {
+        let runs = self.runs.load(Ordering::Relaxed);
+        self.runs.store(runs.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// How many runs it has begun: while that stays the same, so does its goroutine.
+    pub(crate) fn runs(&self) -> u32 {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the goroutine means to keep the thread, until it has parked.
+    pub(crate) fn set_blocking(&self, is_blocking: bool) {
+        let other = u32::from(!is_blocking);
+        self.blocking_run
+            .store(self.runs().wrapping_sub(other), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_blocking(&self) -> bool {
+        self.blocking_run.load(Ordering::Relaxed) == self.runs()
     }
 
     /// Its P. Only for those who know that there is one.

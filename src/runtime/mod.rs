@@ -54,6 +54,7 @@ mod pword;
 mod runq;
 mod sched;
 pub(crate) mod stack;
+mod stats;
 mod status;
 pub(crate) mod sudog;
 pub(crate) mod task;
@@ -93,11 +94,13 @@ pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_c
 pub(crate) use sched::system_stack::on_system_stack;
 pub(crate) use sched::timing::{call_after, far_future, wake_at};
 pub(crate) use sched::woken::{Tasks, Woken};
+pub use stats::Stats;
 pub(crate) use sudog::{Outcome, Sudog, Turn, WaitQ};
 pub(crate) use task::Task;
 pub(crate) use timer::Deferred;
 pub(crate) use waiter::{Kind, Waiter};
 
+use std::io;
 use std::time::Duration;
 
 impl Config {
@@ -142,11 +145,89 @@ pub(crate) fn settings() -> &'static config::Settings {
     sched::sched().settings()
 }
 
-/// Every goroutine with what it does, as text.
-pub(crate) fn list() -> String {
-    let mut text = String::new();
-    sched::deadlock::list(&mut text);
-    text
+/// Writes every goroutine with what it does to `w`, as Go's traceback does.
+///
+/// They come in the order of their numbers, each with its name if it has one, what it waits for and for
+/// how many minutes, where it waits, and where it was spawned. Goroutines that run or could run are listed
+/// without a place: only their own stack knows it. There is no backtrace: std can walk no stack but the
+/// one that it stands on.
+///
+/// Works at any moment and on any thread, in a goroutine too, and stops nobody: each goroutine is shown as
+/// it was when its turn came. One that ends meanwhile may be missing, and one that starts meanwhile too.
+/// Does not block, unless `w` does.
+///
+/// With `SUDOG_TRACEBACK=all` in the environment SIGQUIT prints the same (see [`Config`]).
+///
+/// # Errors
+/// Those of `w`.
+///
+/// # Examples
+/// ```
+/// use sudog::chan::bounded;
+/// use sudog::{Builder, runtime, time};
+/// use std::time::Duration;
+///
+/// sudog::run(|| {
+///     let (tx, rx) = bounded::<()>(0);
+///     let acceptor = Builder::new().name("acceptor").spawn(move || rx.recv()).unwrap();
+///     time::sleep(Duration::from_millis(10)); // let it begin
+///
+///     let mut text = Vec::new();
+///     runtime::dump(&mut text).unwrap();
+///     let text = String::from_utf8(text).unwrap();
+///     // goroutine 2 'acceptor' [chan receive]:
+///     //     waits at src/main.rs:7:72
+///     //     spawned at src/main.rs:7:53
+///     assert!(text.contains(" 'acceptor' ["));
+/// #   drop(tx);
+/// #   assert!(acceptor.join().unwrap().is_err());
+/// });
+/// ```
+pub fn dump(w: &mut impl io::Write) -> io::Result<()> {
+    sched::dump::write_all(w)
+}
+
+/// Returns numbers about the runtime: goroutines by state, queues, time slices, stacks, timers.
+///
+/// Starts the runtime if it was not used before. It stops nobody, and looks at each goroutine once: about
+/// 10 ms for a million. Does not block.
+///
+/// # Examples
+/// ```
+/// sudog::run(|| {
+///     let stats = sudog::runtime::stats();
+///     assert_eq!((stats.goroutines, stats.running), (1, 1));
+///     assert_eq!(stats.local_queues.len(), stats.procs);
+/// });
+/// ```
+pub fn stats() -> Stats {
+    sched::stats::gather()
+}
+
+/// Sets how long a goroutine may hold its thread before it is named on standard error; `None`, the
+/// default, for no limit.
+///
+/// For finding what keeps others waiting: a call that blocks the thread, a computation that never lets
+/// others run. The line says who it is, how long it has been on its thread without waiting or giving up
+/// its turn, and where it was spawned:
+///
+/// ```text
+/// sudog: goroutine 7 'indexer' has held its thread for 104 ms, spawned at src/main.rs:12:5
+/// ```
+///
+/// It comes once for each such stretch. A goroutine within [`blocking`](crate::blocking) is not named. The
+/// runtime looks about every 10 ms, so the line may come that much later. `SUDOG_DEBUG=stall=100ms` in
+/// the environment does the same, until this is called. Starts the runtime if it was not used before.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// sudog::runtime::set_stall_report(Some(Duration::from_millis(100)));
+/// ```
+pub fn set_stall_report(limit: Option<Duration>) {
+    sched::sched().settings();
+    sched::stall::set_limit(limit);
 }
 
 /// Returns how many goroutines can run at once: the number of Ps.

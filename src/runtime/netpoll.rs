@@ -309,6 +309,13 @@ impl Netpoll {
         self.is_open() && flags.any(|flag| flag.load(Ordering::Relaxed))
     }
 
+    /// How many directions of descriptors have somebody waiting.
+    pub(crate) fn count_waits(&self) -> usize {
+        let records = self.chunks.iter().filter_map(OnceLock::get).flatten();
+        let flags = records.flat_map(|desc| &desc.has_waiters);
+        flags.filter(|flag| flag.load(Ordering::Relaxed)).count()
+    }
+
     /// Waits for events, at most `limit` long, or until interrupted; with a limit of zero it looks in.
     pub(crate) fn wait(&self, events: &mut Events, limit: Option<Duration>) {
         if let Some(poller) = self.poller.get() {

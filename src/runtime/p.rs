@@ -15,7 +15,7 @@ use super::pword::{PWord, Word};
 use super::runq::RunQ;
 use super::stack::CLASSES;
 use super::timer::Timers;
-use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use crate::sys::atomic::{AtomicBool, AtomicU64};
 use crate::util::magazine::Magazine;
 use std::cell::{Cell, UnsafeCell};
 
@@ -30,11 +30,15 @@ pub(crate) struct P {
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
     /// Counts time slices; written by the owner, watched by sysmon.
-    pub(crate) tick: AtomicU32,
+    pub(crate) tick: AtomicU64,
     /// Counts goroutines run, those that share a slice too; likewise.
-    pub(crate) switches: AtomicU32,
+    pub(crate) switches: AtomicU64,
     /// `switches` as it was when another M looked last whether this one's runs; a hint, written by any.
-    pub(crate) switches_seen: AtomicU32,
+    pub(crate) switches_seen: AtomicU64,
+    /// Counts goroutines that gave up their turn, and goroutines or batches taken from other Ps; written
+    /// by the owner, added up by all.
+    pub(crate) yields: AtomicU64,
+    pub(crate) steals: AtomicU64,
     pub(crate) runq: RunQ,
     /// Deadlines of those who waited here last; run by the owner, and by whoever comes by in time.
     pub(crate) timers: Timers,
@@ -65,9 +69,11 @@ impl P {
             id,
             debt: Cell::new(0),
             debt_since: Cell::new(0),
-            tick: AtomicU32::new(0),
-            switches: AtomicU32::new(0),
-            switches_seen: AtomicU32::new(0),
+            tick: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
+            switches_seen: AtomicU64::new(0),
+            yields: AtomicU64::new(0),
+            steals: AtomicU64::new(0),
             runq: RunQ::new(),
             timers: Timers::new(),
             spawned: AtomicU64::new(0),

@@ -122,6 +122,11 @@ impl RunQ {
         LOCAL_MAX.saturating_sub(self.local.len())
     }
 
+    /// How many are here, as of some moment.
+    pub(crate) fn len(&self) -> usize {
+        self.stealer.len() + usize::from(!self.peek_next().is_null())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.peek_next().is_null() && self.is_local_empty()
     }

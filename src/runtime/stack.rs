@@ -127,7 +127,7 @@ pub(crate) fn made() -> usize {
 /// Makes a slot that was never used before.
 pub(crate) fn make(class: u8) -> Result<Slot, Exhausted> {
     let size = CLASSES[usize::from(class)];
-    if guards() == Guards::Protect && made() >= protect_limit() {
+    if guards() == Guards::Protect && made() >= protect_limit(class) {
         return Err(Exhausted::Mappings);
     }
     let mut arena = ARENAS[usize::from(class)].lock();
@@ -149,6 +149,11 @@ pub(crate) fn make(class: u8) -> Result<Slot, Exhausted> {
         size,
         index: arena.made - 1,
     })
+}
+
+/// How much address space the arenas have.
+pub(crate) fn reserved() -> usize {
+    RESERVED.load(Ordering::Relaxed)
 }
 
 fn reserve(len: usize) -> Result<usize, Exhausted> {
@@ -220,10 +225,17 @@ fn probe_guards() -> Guards {
     kind
 }
 
-/// How many slots may have an `mprotect` guard: two mappings each, 45 % of what there are.
-pub(crate) fn protect_limit() -> usize {
+/// How many slots there may be, with an `mprotect` guard each, for one more of this class: two mappings
+/// each, 45 % of what there are. A part is kept for the largest: a program whose goroutines have taken all
+/// others can still call `run`.
+fn protect_limit(class: u8) -> usize {
     static LIMIT: OnceLock<usize> = OnceLock::new();
-    *LIMIT.get_or_init(|| os::map_count_limit() / 100 * 45 / 2)
+    let limit = *LIMIT.get_or_init(|| os::map_count_limit() / 100 * 45 / 2);
+    if class == LARGEST {
+        limit
+    } else {
+        limit - limit / 16
+    }
 }
 
 fn install_guard(limit: *mut u8) -> Result<(), Exhausted> {

@@ -140,6 +140,14 @@ impl Timers {
         self.due.lock().heap.count_below(limit, enough)
     }
 
+    /// How many deadlines are here, dead ones too.
+    pub(crate) fn len(&self) -> usize {
+        if self.first() == NEVER {
+            return 0;
+        }
+        self.due.lock().heap.len()
+    }
+
     fn publish(&self, due: &Due) -> u64 {
         let first = due.first();
         // Release: pairs with the Acquire in `first`.

@@ -114,6 +114,35 @@ pub(crate) unsafe fn no_huge_pages(base: *mut u8, len: usize) {
     unsafe { libc::madvise(base.cast(), len, libc::MADV_NOHUGEPAGE) };
 }
 
+/// How many pages of a range are in memory.
+///
+/// # Safety
+/// The range is a part of a mapping of `reserve` that begins with a page, and not of a guard.
+pub(crate) unsafe fn resident_pages(base: *mut u8, len: usize) -> usize {
+    let mut pages = [0_u8; 256];
+    let step = pages.len() * page_size();
+    let mut count = 0;
+    for offset in (0..len).step_by(step) {
+        let part = step.min(len - offset);
+        // SAFETY: the call writes a byte for each page of the part, and there is room for as many.
+        let result = unsafe { libc::mincore(base.add(offset).cast(), part, pages.as_mut_ptr()) };
+        if result == 0 {
+            let seen = &pages[..part.div_ceil(page_size())];
+            count += seen.iter().filter(|page| **page & 1 != 0).count();
+        }
+    }
+    count
+}
+
+/// Gives the memory of a range back; it reads as zeros from then on. Guards in it stay.
+///
+/// # Safety
+/// The range is whole pages of a mapping of `reserve`, and nobody needs what is in them.
+pub(crate) unsafe fn forget(base: *mut u8, len: usize) {
+    // SAFETY: our caller's memory, of which nothing is needed.
+    unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) };
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result == 0 {
         Ok(())
@@ -334,6 +363,40 @@ extern "C" fn handle_segv(
         (handler, _) => unsafe {
             std::mem::transmute::<usize, extern "C" fn(libc::c_int)>(handler)(signal);
         },
+    }
+}
+
+/// Who is told of SIGQUIT.
+static ON_QUIT: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+/// Has `tell` called when SIGQUIT comes, in the handler, unless the process has a handler of its own or
+/// ignores it. Once.
+pub(crate) fn on_quit(tell: fn()) {
+    ON_QUIT.store(tell as *mut (), Ordering::Release);
+    // SAFETY: both structs are plain data; the handler is installed after what it reads is set.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGQUIT, ptr::null(), &mut action);
+        if action.sa_sigaction == libc::SIG_DFL {
+            action.sa_sigaction = handle_quit as *const () as usize;
+            action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+            libc::sigaction(libc::SIGQUIT, &action, ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn handle_quit(_: libc::c_int) {
+    let tell = ON_QUIT.load(Ordering::Acquire);
+    if tell.is_null() {
+        return;
+    }
+    // SAFETY: `on_quit` stored a `fn()`; the place of errno is the thread's, and what is interrupted
+    // finds there what it left.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = *errno;
+        std::mem::transmute::<*mut (), fn()>(tell)();
+        *errno = before;
     }
 }
 

@@ -11,8 +11,10 @@
 //! | `thread_id`, `thread_cpu_time`, `is_in_system_call`, `thread_lower` | what other threads do |
 //! | `membarrier_register`, `membarrier` | a memory barrier on their behalf |
 //! | `on_segv`, `thread_stack_guard`, `signal_stack_new`, `signal_stack` | a look at segmentation faults, on a stack of its own |
+//! | `on_quit` | a word when SIGQUIT comes |
 //! | `poller` | events of descriptors |
 //! | `nanotime` | the monotonic clock |
+//! | `resident_pages`, `forget` | what of that memory is in use, and giving it back |
 //! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |
 //! | `exit_at_once` | the end |
 
@@ -74,6 +76,42 @@ pub(crate) fn write_stderr(text: &str) {
             break;
         }
         rest = &rest[n as usize..];
+    }
+}
+
+/// The stack pointer of the function that this is inlined into, or 0 where we do not know how to ask.
+/// Whatever that function calls may use the stack below, as may a signal handler.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let here: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: reads a register.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: reads a register.
+    unsafe {
+        std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        here = 0;
+    }
+    here
+}
+
+/// Standard error by [`write_stderr`].
+pub(crate) struct Stderr;
+
+impl std::io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        write_stderr(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

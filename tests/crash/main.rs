@@ -17,9 +17,12 @@ mod deadlocks;
 #[cfg(feature = "net")]
 mod descriptors;
 mod ends;
+#[cfg(target_os = "linux")]
+mod limits;
 mod no_deadlocks;
 mod overflows;
 mod panics;
+mod quits;
 mod runner;
 mod unwinding;
 
@@ -47,7 +50,10 @@ fn main() -> ExitCode {
         panics::cases(),
         unwinding::cases(),
         overflows::cases(),
+        quits::cases(),
         ends::cases(),
+        #[cfg(target_os = "linux")]
+        limits::cases(),
     ]
     .concat();
     let cases = match cfg!(panic = "abort") {

@@ -64,6 +64,7 @@ mod procs;
 mod run;
 mod runtime;
 mod scope;
+mod seeing;
 #[cfg(feature = "macros")]
 mod select_macro;
 #[cfg(feature = "signal")]
@@ -88,5 +89,7 @@ mod time_ticker;
 mod time_timer;
 #[cfg(feature = "macros")]
 mod timeout;
+#[cfg(target_os = "linux")]
+mod trim;
 mod waitgroup;
 mod yield_now;

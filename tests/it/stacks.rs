@@ -155,7 +155,7 @@ fn goroutines_end_in_any_order_and_their_stacks_serve_others() {
 
 /// A line of /proc/self/status, in bytes.
 #[cfg(target_os = "linux")]
-fn memory(line: &str) -> usize {
+pub fn memory(line: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status
         .lines()

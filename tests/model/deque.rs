@@ -110,6 +110,11 @@ impl Worker<GRef> {
 }
 
 impl Stealer<GRef> {
+    /// For statistics, which no model gathers.
+    pub(crate) fn len(&self) -> usize {
+        unimplemented!("no model counts")
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         let front = self.inner.front.load(Ordering::Acquire);
         fence(Ordering::SeqCst);

@@ -60,6 +60,7 @@ mod condvar;
 mod contest;
 mod goroutine;
 mod handover;
+mod hold;
 mod idle;
 mod latch;
 mod mutex;

@@ -20,7 +20,7 @@ use crate::sys::lock::{Lock, RawLock};
 use loom::thread;
 use std::ptr::{self, NonNull};
 
-struct Event {
+pub(crate) struct Event {
     state: Lock<EventState>,
 }
 
@@ -30,7 +30,7 @@ struct EventState {
 }
 
 impl Event {
-    fn new() -> &'static Event {
+    pub(crate) fn new() -> &'static Event {
         let state = EventState {
             has_come: false,
             waiters: WaitQ::new(),
@@ -55,7 +55,7 @@ impl Event {
     }
 
     /// What the waker does.
-    fn come(&self) {
+    pub(crate) fn come(&self) {
         let waiter = {
             let mut state = self.state.lock();
             state.has_come = true;
@@ -70,7 +70,7 @@ impl Event {
 }
 
 /// Runs a goroutine on `m` that waits for the event; `stop` is the M's part of the park.
-fn run_waiting(m: &'static M, event: &Event, g: GRef, stop: impl FnOnce(GRef, Commit)) {
+pub(crate) fn run_waiting(m: &'static M, event: &Event, g: GRef, stop: impl FnOnce(GRef, Commit)) {
     set_current(m);
     g.status.set(State::Running);
     g.run();
@@ -84,7 +84,7 @@ fn run_waiting(m: &'static M, event: &Event, g: GRef, stop: impl FnOnce(GRef, Co
     g.run();
 }
 
-fn run_commit(commit: Commit) {
+pub(crate) fn run_commit(commit: Commit) {
     // SAFETY: the commit of this park, called once.
     assert!(unsafe { (commit.run)(commit.arg) });
 }

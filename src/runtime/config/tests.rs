@@ -1,6 +1,7 @@
 //! The environment, fed by hand.
 
 use super::*;
+use std::time::Duration;
 
 fn overruled(vars: &[(&str, &str)]) -> (Settings, Vec<String>) {
     let mut settings = Settings::default();
@@ -21,13 +22,45 @@ fn good_values_overrule() {
         ("GOMAXPROCS", "3"),
         ("SUDOG_STACK", "64K"),
         ("SUDOG_PANIC", "exit"),
-        ("SUDOG_DEBUG", "guard=mprotect"),
+        ("SUDOG_DEBUG", "guard=mprotect,,schedtrace=250,stall=100ms"),
+        ("SUDOG_TRACEBACK", "all"),
     ]);
     assert_eq!(warnings, [""; 0]);
     assert_eq!(settings.max_procs, 7);
     assert_eq!(settings.stack_class, 0);
     assert_eq!(settings.on_panic, OnPanic::Exit);
-    assert!(settings.mprotect_guards);
+    assert!(settings.debug.mprotect_guards);
+    assert_eq!(settings.debug.schedtrace, Some(Duration::from_millis(250)));
+    assert_eq!(settings.debug.stall, Some(Duration::from_millis(100)));
+    assert_eq!(settings.traceback, Traceback::All);
+}
+
+#[test]
+fn of_several_settings_the_bad_ones_are_named_and_the_others_hold() {
+    let value = "stall=2s,guard=soft,schedtrace=often,guard=mprotect,wat";
+    let (settings, warnings) = overruled(&[("SUDOG_DEBUG", value)]);
+    assert_eq!(settings.debug.stall, Some(Duration::from_secs(2)));
+    assert_eq!(settings.debug.schedtrace, None);
+    assert!(settings.debug.mprotect_guards);
+    let named = ["=guard=soft ", "=schedtrace=often ", "=wat "];
+    assert_eq!(warnings.len(), named.len(), "{warnings:?}");
+    for (warning, name) in warnings.iter().zip(named) {
+        assert!(warning.contains(name), "{warning}");
+    }
+}
+
+#[test]
+fn times_are_read_with_their_unit() {
+    for (value, micros) in [("7us", 7), ("7ms", 7_000), ("7s", 7_000_000)] {
+        let (settings, _) = overruled(&[("SUDOG_DEBUG", &format!("stall={value}"))]);
+        assert_eq!(settings.debug.stall, Some(Duration::from_micros(micros)));
+    }
+    let (settings, warnings) = overruled(&[("SUDOG_DEBUG", "stall=0ms,schedtrace=0")]);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(
+        (settings.debug.stall, settings.debug.schedtrace),
+        (None, None)
+    );
 }
 
 #[test]
@@ -50,6 +83,10 @@ fn bad_values_are_named_and_change_nothing() {
         ("SUDOG_STACK", "18446744073709551615M"),
         ("SUDOG_PANIC", "Exit"),
         ("SUDOG_DEBUG", "guard"),
+        ("SUDOG_DEBUG", "stall=100"),
+        ("SUDOG_DEBUG", "stall=ms"),
+        ("SUDOG_DEBUG", "schedtrace=-1"),
+        ("SUDOG_TRACEBACK", "2"),
     ] {
         let (settings, warnings) = overruled(&[(name, value)]);
         assert_eq!(

@@ -7,7 +7,8 @@
 
 use super::park::Token;
 use super::{find, idle, park, sched};
-use crate::runtime::m::M;
+use crate::runtime::g::GRef;
+use crate::runtime::m::{self, M};
 use crate::runtime::parker::Parker;
 use crate::sys::atomic::{Ordering, fence};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,7 +21,7 @@ pub(crate) fn blocking<T>(f: impl FnOnce() -> T) -> T {
     part_from_p();
     // Caught, because coming back may wait for a P, which an unwinding goroutine had better not.
     let result = catch_unwind(AssertUnwindSafe(f));
-    g.blocking_depth.set(g.blocking_depth.get() - 1);
+    leave_blocking(g);
     drop(park::enter_blocking());
     match result {
         Ok(value) => value,
@@ -36,12 +37,24 @@ fn part_from_p() {
         return;
     };
     g.blocking_depth.set(g.blocking_depth.get() + 1);
+    m.set_blocking(true);
     let is_waited_for = || token.p().is_some_and(find::is_work_waiting);
     if !token.was_inside() && sched().counters.read().spinning() == 0 && is_waited_for() {
         // Without a thread to hand it to, the P is lent like any other.
         idle::hand_over(m, false, None);
     }
     token.lend_on_leaving();
+}
+
+/// Leaves one level of keeping the thread.
+#[inline(never)]
+fn leave_blocking(g: GRef) {
+    g.blocking_depth.set(g.blocking_depth.get() - 1);
+    if g.blocking_depth.get() == 0
+        && let Some(m) = m::current()
+    {
+        m.set_blocking(false);
+    }
 }
 
 /// Has the thread sleep on its parker until its wait is over, while others have the P.
@@ -56,13 +69,14 @@ pub(crate) fn sleep_in_place(mut token: Token, parker: &'static Parker) {
     };
     let depth = g.blocking_depth.get();
     g.blocking_depth.set(depth + 1);
+    m.set_blocking(true);
     if !token.was_inside() && token.p().is_some() && !idle::hand_over(m, false, None) {
         token.lend_on_leaving();
     }
     drop(token);
     parker.note.sleep();
     parker.end_wait();
-    g.blocking_depth.set(depth);
+    leave_blocking(g);
 }
 
 /// Lends the P of `m`, which is about to leave the gate.

@@ -1,4 +1,4 @@
-//! Listing goroutines, and saying that none can go on. Go's `checkdead` and `goroutineheader`.
+//! Saying that no goroutine can go on. Go's `checkdead`.
 //!
 //! A deadlock is reported when no M is awake, no deadline is outstanding, nobody waits for a
 //! descriptor, and every thread of the process is ours or waits in one of our operations without a time
@@ -6,14 +6,12 @@
 //! report: it is never a false alarm. For the same reason it is made only under `#[sudog::main]`, which
 //! waits for goroutine 1.
 
-use super::{sched, spawn, sysmon};
-use crate::runtime::g::{self, G, NAMES};
+use super::{dump, sched, spawn};
 use crate::runtime::parker::PARKED_FOR_EVER;
 use crate::runtime::stack;
-use crate::runtime::status::State;
-use crate::sys;
 use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::os;
+use crate::sys::{self, Stderr};
 use std::fmt::Write;
 
 /// Set by `#[sudog::main]`.
@@ -30,15 +28,17 @@ pub(crate) fn check(own_threads: usize) {
     if waiting > 0 {
         let _ = writeln!(
             text,
-            "fatal error: {waiting} goroutines wait for a stack and all {} stacks are held by \
-             goroutines that wait",
-            stack::made()
+            "fatal error: no more stacks: {} were made, which is as many as {} allows; all of the \
+             size that {waiting} goroutines wait for are held by goroutines that wait",
+            stack::made(),
+            spawn::what_is_short()
         );
     } else {
         text.push_str("fatal error: all goroutines are asleep - deadlock!\n");
     }
-    list(&mut text);
+    text.push('\n');
     sys::write_stderr(&text);
+    let _ = dump::write_all(&mut Stderr);
     os::exit_at_once(2);
 }
 
@@ -68,43 +68,4 @@ fn is_dead(own_threads: usize) -> bool {
     // wait is ended.
     let idle = sched.idle.lock();
     idle.all_asleep() && !may_be_woken()
-}
-
-/// Writes every goroutine there is, in the order of their numbers, as Go's traceback does.
-pub(crate) fn list(text: &mut String) {
-    let _names = NAMES.lock();
-    let now = sysmon::now_ms();
-    let mut all = g::all();
-    all.retain(|g| g.status.get() != State::Dead);
-    all.sort_by_key(|g| g.id());
-    for g in all {
-        describe(&g, now, text);
-    }
-}
-
-fn describe(g: &G, now_ms: u32, text: &mut String) {
-    let _ = write!(text, "\ngoroutine {}", g.id());
-    // SAFETY: our caller holds NAMES.
-    if let Some(name) = unsafe { g.name() } {
-        let _ = write!(text, " '{}'", name.text());
-    }
-    let status = g.status.get();
-    let state = match status {
-        State::Waiting => g.reason().text(),
-        State::Runnable => "runnable",
-        State::Running => "running",
-        State::Dead => "dead",
-    };
-    let _ = write!(text, " [{state}");
-    let minutes = now_ms.wrapping_sub(g.waits_since_ms()) / 60_000;
-    if status == State::Waiting && minutes >= 1 {
-        let _ = write!(text, ", {minutes} minutes");
-    }
-    text.push_str("]:\n");
-    if let (State::Waiting, Some(place)) = (status, g.waits_at()) {
-        let _ = writeln!(text, "\twaits at {place}");
-    }
-    if let Some(place) = g.spawned_at() {
-        let _ = writeln!(text, "\tspawned at {place}");
-    }
 }

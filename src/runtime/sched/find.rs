@@ -7,7 +7,7 @@
 
 use super::counters::Counts;
 use super::idle::{self, stop_m, wake_p};
-use super::{poll, sched};
+use super::{poll, sched, stats};
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
@@ -17,7 +17,7 @@ use crate::sys::atomic::Ordering;
 use crate::sys::os;
 
 /// How often the global queue comes first: a prime, so that it falls in step with nothing.
-const GLOBAL_EVERY: u32 = 61;
+const GLOBAL_EVERY: u64 = 61;
 
 /// How long `runnext` must stay the same before a thief takes it: its own M most likely will.
 const RUNNEXT_UNTOUCHED_NS: u64 = 3_000;
@@ -184,13 +184,14 @@ fn steal(m: &'static M) -> Option<GRef> {
             if victim.word.read().state() == State::Idle {
                 continue;
             }
-            if let Stolen::One(g) = victim.runq.steal_into(&m.p().runq) {
-                return Some(g);
-            }
-            if round == ROUNDS
-                && let Some(g) = steal_next(victim)
-            {
-                return Some(g);
+            let stolen = match victim.runq.steal_into(&m.p().runq) {
+                Stolen::One(g) => Some(g),
+                _ if round == ROUNDS => steal_next(victim),
+                _ => None,
+            };
+            if stolen.is_some() {
+                stats::count_one_more(&m.p().steals);
+                return stolen;
             }
         }
     }

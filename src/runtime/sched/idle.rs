@@ -12,7 +12,7 @@
 //! 4. One of the Ms on the idle list may sleep in the poller instead of on its note (poll.rs). It is
 //!    taken off last, because that costs more, and because it does something useful there.
 
-use super::{find, poll, retake, sched, spawn, sysmon};
+use super::{find, poll, retake, sched, spawn, stats, sysmon};
 use crate::runtime::coro::StackList;
 use crate::runtime::g::GRef;
 use crate::runtime::m::{Handed, M};
@@ -223,6 +223,7 @@ pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
     let word = p.word.give_up(owner.word.get(), Some(m.id));
     owner.drop_p();
     owner.part(sysmon::now_ms());
+    stats::count_hand_over();
     finish_start(
         idle,
         m,
@@ -253,7 +254,8 @@ pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
     m.note.wake();
 }
 
-fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
+/// Wakes `m`, which is on no list any more, with a P.
+pub(super) fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
     let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
     let is_poller = idle.poller == m.id;
     drop(idle);
@@ -348,6 +350,7 @@ pub(crate) fn start_m_on(p: &'static P, take: impl FnOnce(&M) -> Option<Word>) -
         put_back(&mut idle, m, is_new);
         return false;
     };
+    stats::count_hand_over();
     finish_start(
         idle,
         m,

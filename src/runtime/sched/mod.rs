@@ -15,17 +15,26 @@
 //! | `no_park` | parks that must not be, and those that must all the same |
 //! | `system_stack` | calls on the M's own stack |
 //! | `debt` | the wake-up that is put off |
+//! | `hold` | holding a goroutine that waits, to look at it |
 //! | `spawn` | birth and death of goroutines; their numbers, records and stacks |
 //! | `blocking` | calls that block the thread |
 //! | `sysmon` | the watcher: new threads, overdue timers, events nobody looks for |
 //! | `retake` | taking Ps from Ms that do not come back; time slices |
 //! | `reap` | how threads end |
+//! | `threadless` | what becomes of a P whose thread the system refuses |
 //! | `procs` | how many Ps there are, and changing that |
 //! | `timing` | waits that end by themselves, and calls that begin later |
 //! | `os_thread` | a thread of one's own |
 //! | `woken` | those whose wait an operation has ended |
 //! | `overflow` | a goroutine that runs over its stack |
-//! | `deadlock` | listing goroutines, and saying that none can go on |
+//! | `deadlock` | saying that no goroutine can go on |
+//! | `dump` | listing goroutines |
+//! | `stats` | numbers about all this |
+//! | `errands` | what sysmon does besides: |
+//! | `quit` | answering SIGQUIT |
+//! | `trace` | writing a line about the scheduler now and then |
+//! | `stall` | naming goroutines that hold a thread for long |
+//! | `trim` | giving back what stacks no longer use |
 //!
 //! There is one scheduler a process, made at first use and never taken down: at the end of `main`
 //! the process ends under the feet of whatever still runs, as in Go.
@@ -44,8 +53,11 @@ pub(crate) mod debt;
     allow(dead_code, reason = "nobody opens a poller")
 )]
 pub(crate) mod descriptor;
+pub(crate) mod dump;
+mod errands;
 pub(crate) mod find;
 pub(crate) mod global;
+pub(crate) mod hold;
 pub(crate) mod idle;
 #[cfg_attr(
     not(feature = "net"),
@@ -58,13 +70,19 @@ mod overflow;
 pub(crate) mod park;
 pub(crate) mod poll;
 pub(crate) mod procs;
+mod quit;
 mod reap;
 pub(crate) mod retake;
 pub(crate) mod run;
 pub(crate) mod spawn;
+pub(crate) mod stall;
+pub(crate) mod stats;
 pub(crate) mod sysmon;
 pub(crate) mod system_stack;
+mod threadless;
 pub(crate) mod timing;
+mod trace;
+mod trim;
 pub(crate) mod woken;
 
 use super::config::Settings;
@@ -157,7 +175,7 @@ impl Sched {
 fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
     SCHED.setup.get_or_init(|| {
         let settings = settings().with_environment();
-        if settings.mprotect_guards {
+        if settings.debug.mprotect_guards {
             super::stack::force_protect();
         }
         let procs = Procs::new(settings.max_procs);
@@ -168,9 +186,11 @@ fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
         // The first P is on top.
         SCHED.idle.lock().ps = procs.in_use().iter().rev().copied().collect();
         overflow::install();
-        if settings.has_membarrier && os::membarrier_register() {
+        if !settings.debug.fences && os::membarrier_register() {
             m::set_has_barrier();
         }
+        quit::install(settings.traceback);
+        stall::set_limit(settings.debug.stall);
         sysmon::start();
         Setup { settings, procs }
     })

@@ -21,6 +21,7 @@ use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::parker::Parker;
 use crate::runtime::pword::Reentry;
+use crate::runtime::status::Readied;
 use crate::runtime::timer;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
@@ -421,20 +422,24 @@ impl Parked {
 /// Readies a goroutine. Not generic and not inlined: the run queue keeps thread-locals.
 #[inline(never)]
 fn make_ready(p: Option<&'static P>, g: GRef) {
-    make_runnable(g);
-    enqueue(p, g);
+    if make_runnable(g) {
+        enqueue(p, g);
+    }
 }
 
-/// The one place where a waiting goroutine becomes runnable. The caller queues it.
+/// The one place where a waiting goroutine becomes runnable. The caller queues it, or if false its holder.
 #[inline]
-pub(crate) fn make_runnable(g: GRef) {
-    if !g.status.make_ready() {
-        sys::fatal!(
+#[must_use]
+pub(crate) fn make_runnable(g: GRef) -> bool {
+    match g.status.make_ready() {
+        Readied::Caller => true,
+        Readied::Holder => false,
+        Readied::Nobody => sys::fatal!(
             "goroutine {} was readied while {:?} ({})",
             g.id(),
             g.status.get(),
             g.reason().text()
-        );
+        ),
     }
 }
 

@@ -144,8 +144,9 @@ fn deliver(events: &Events, mut keep: impl FnMut(GRef)) {
             // One that has yet to park finds that it is over.
             Kind::Early(g) if !g.latch.ready() => {}
             Kind::Goroutine(g) | Kind::Early(g) => {
-                park::make_runnable(g);
-                keep(g);
+                if park::make_runnable(g) {
+                    keep(g);
+                }
             }
             Kind::Task(_) => crate::sys::fatal!("a future waits for a descriptor"),
         });

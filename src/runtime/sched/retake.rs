@@ -79,8 +79,8 @@ pub(super) struct Watch {
 #[derive(Clone, Copy)]
 struct Seen {
     word: Word,
-    tick: u32,
-    switches: u32,
+    tick: u64,
+    switches: u64,
     /// Since when the slice and the run of its goroutine have been the same.
     slice_since: u64,
     run_since: u64,

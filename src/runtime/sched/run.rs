@@ -5,13 +5,13 @@
 use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::{Token, come_back};
-use super::{overflow, reap, sched, spawn};
+use super::{overflow, reap, sched, spawn, stats};
 use crate::runtime::coro::{Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
 use crate::runtime::runq::Slice;
-use crate::runtime::status::State;
-use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::runtime::status::{Readied, State};
+use crate::sys::atomic::Ordering;
 use crate::sys::os;
 use std::mem;
 use std::ptr::NonNull;
@@ -47,9 +47,9 @@ impl Drop for NoUnwind {
 /// it is locked to another M, or there is no stack for it yet.
 fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     let p = m.p();
-    count_one_more(&p.switches);
+    stats::count_one_more(&p.switches);
     if slice == Slice::Own {
-        count_one_more(&p.tick);
+        stats::count_one_more(&p.tick);
         p.preempt.store(false, Ordering::Relaxed);
     }
     // What is still in `runnext` (the global queue had its turn) goes on waiting.
@@ -76,16 +76,9 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     }
     g.status.set(State::Running);
     g.last_m.set(m.id);
+    m.count_run();
     m.current.set(Some(g));
     Some(stack)
-}
-
-/// Counts in a word that only this M writes, hence no read-modify-write.
-fn count_one_more(count: &AtomicU32) {
-    count.store(
-        count.load(Ordering::Relaxed).wrapping_add(1),
-        Ordering::Relaxed,
-    );
 }
 
 /// Runs `g` until it waits, yields or ends. On return `m` may be without a P.
@@ -99,7 +92,6 @@ fn run(m: &'static M, g: GRef, stack: Stack) {
                 if park(m, g) {
                     return;
                 }
-                g.status.set(State::Running);
                 m.current.set(Some(g));
             }
             Switch::Yield => return requeue(m, g, false),
@@ -156,7 +148,7 @@ fn park(m: &'static M, g: GRef) -> bool {
     }
     g.status.set(State::Waiting);
     // SAFETY: the commit belongs to the park that has just saved its context.
-    let parked = unsafe { (commit.run)(commit.arg) };
+    let parked = unsafe { (commit.run)(commit.arg) } || !take_back(g);
     // From here on `g` is somebody else's, if it parked.
     match (parked, is_locked) {
         (true, true) => sleep_locked(m),
@@ -164,6 +156,20 @@ fn park(m: &'static M, g: GRef) -> bool {
         _ => {}
     }
     parked
+}
+
+/// Makes a goroutine run on whose commit refused. False if somebody holds it and will queue it.
+#[cold]
+fn take_back(g: GRef) -> bool {
+    match g.status.take_back() {
+        Readied::Caller => true,
+        Readied::Holder => false,
+        Readied::Nobody => crate::sys::fatal!(
+            "goroutine {} was to run on while {:?}",
+            g.id(),
+            g.status.get()
+        ),
+    }
 }
 
 /// Gives the P away and sleeps until the goroutine locked to `m` comes back with one.
@@ -185,6 +191,9 @@ fn requeue(m: &'static M, g: GRef, to_global: bool) {
         sched().idle.lock().locked_ms += 1;
     }
     g.status.set(State::Runnable);
+    if m.has_p() {
+        stats::count_one_more(&m.p().yields);
+    }
     if m.has_p() && !to_global {
         // As many wait here as before, for this M takes one of them in its place; unless it is one
         // for whom nobody was woken yet.

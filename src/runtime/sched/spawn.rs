@@ -37,6 +37,8 @@ pub(crate) struct Pool {
     stacks: Lock<[Shelf; CLASSES.len()]>,
     /// Set for good when a goroutine first had to wait for a stack.
     is_short: AtomicBool,
+    /// Of what there was too little when one last had to.
+    shortage: Lock<Option<Exhausted>>,
     next_id: AtomicU64,
     /// Goroutines spawned by foreign threads, and ended on Ms without a P.
     spawned: AtomicU64,
@@ -46,7 +48,32 @@ pub(crate) struct Pool {
 /// Stacks of one class that belong to no P, or else goroutines that wait for one.
 struct Shelf {
     stacks: StackList,
+    /// Those whose memory was given back; taken when there are no others.
+    trimmed: StackList,
+    /// The least length of `stacks` since [`watch_idle_stacks`], and how many of them nobody had needed
+    /// by then.
+    least: usize,
+    idle: usize,
     waiting: GList,
+}
+
+impl Shelf {
+    const fn new() -> Shelf {
+        Shelf {
+            stacks: StackList::new(),
+            trimmed: StackList::new(),
+            least: 0,
+            idle: 0,
+            waiting: GList::new(),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Stack> {
+        let stack = self.stacks.pop().or_else(|| self.trimmed.pop());
+        self.least = self.least.min(self.stacks.len());
+        self.idle = self.idle.min(self.stacks.len());
+        stack
+    }
 }
 
 /// The main goroutine's number; others begin behind it.
@@ -57,15 +84,9 @@ impl Pool {
         Pool {
             dead: Depot::new(),
             cells: Depot::new(),
-            stacks: Lock::new(
-                [const {
-                    Shelf {
-                        stacks: StackList::new(),
-                        waiting: GList::new(),
-                    }
-                }; CLASSES.len()],
-            ),
+            stacks: Lock::new([const { Shelf::new() }; CLASSES.len()]),
             is_short: AtomicBool::new(false),
+            shortage: Lock::new(None),
             next_id: AtomicU64::new(MAIN_ID + 1),
             spawned: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -213,29 +234,31 @@ pub(crate) fn finish(m: &M, g: GRef) {
 /// Counts in a word that only the owner of the P writes, hence no read-modify-write.
 #[inline]
 fn count_one_more(count: &AtomicU64) {
-    // Release: pairs with the Acquire in `live`.
+    // Release: pairs with the Acquire in `totals`.
     count.store(count.load(Ordering::Relaxed) + 1, Ordering::Release);
 }
 
 /// How many goroutines there are: spawned and not ended. Never too few: those that ended are added up
 /// first, so that each of them is among those that were spawned.
 pub(crate) fn live() -> usize {
-    let sched = sched();
-    if !sched.is_started() {
+    if !sched().is_started() {
         return 0;
     }
+    let (spawned, ended) = totals();
+    (spawned - ended) as usize
+}
+
+/// How many goroutines were spawned, and how many have ended.
+pub(crate) fn totals() -> (u64, u64) {
+    let pool = &sched().pool;
     let sum = |pool: &AtomicU64, of_p: fn(&P) -> &AtomicU64| {
         // Acquire: who sees an end sees its beginning.
-        let of_ps = sched
-            .procs()
-            .all()
-            .iter()
-            .map(|p| of_p(p).load(Ordering::Acquire));
+        let of_ps = sched().procs().all().iter();
+        let of_ps = of_ps.map(|p| of_p(p).load(Ordering::Acquire));
         of_ps.fold(pool.load(Ordering::Acquire), u64::wrapping_add)
     };
-    let ended = sum(&sched.pool.ended, |p| &p.ended);
-    let spawned = sum(&sched.pool.spawned, |p| &p.spawned);
-    (spawned - ended) as usize
+    let ended = sum(&pool.ended, |p| &p.ended);
+    (sum(&pool.spawned, |p| &p.spawned), ended)
 }
 
 /// Finds a stack for a goroutine's first run; if there is none, the goroutine waits for one.
@@ -263,7 +286,7 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
             STACKS_MAX / 2
         };
         while own.len() < wanted
-            && let Some(stack) = shelves[class].stacks.pop()
+            && let Some(stack) = shelves[class].pop()
         {
             own.push(stack);
         }
@@ -276,13 +299,14 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
         Err(exhausted) => exhausted,
     };
     warn_no_stacks(exhausted);
+    *pool.shortage.lock() = Some(exhausted);
     pool.is_short.store(true, Ordering::SeqCst);
     let mut spare = StackList::new();
     idle::for_each_idle_p(|p| take_stacks(p, &mut spare));
     take_stacks(p, &mut spare);
     shelve_all(spare);
     let mut shelves = pool.stacks.lock();
-    let stack = shelves[class].stacks.pop();
+    let stack = shelves[class].pop();
     if stack.is_none() {
         shelves[class].waiting.push_back(g);
     }
@@ -324,17 +348,57 @@ fn give_stack_back(p: Option<&P>, stack: Stack) {
 
 /// Gives a stack to the first goroutine that waits for one, or to the pool.
 fn shelve(stack: Stack) {
+    shelve_in(stack, |shelf| &mut shelf.stacks);
+}
+
+/// The same for one whose memory was given back.
+pub(super) fn shelve_trimmed(stack: Stack) {
+    shelve_in(stack, |shelf| &mut shelf.trimmed);
+}
+
+fn shelve_in(stack: Stack, list: fn(&mut Shelf) -> &mut StackList) {
     let sched = sched();
     let mut shelves = sched.pool.stacks.lock();
     let shelf = &mut shelves[usize::from(stack.class())];
     let Some(g) = shelf.waiting.pop_front() else {
-        return shelf.stacks.push(stack);
+        return list(shelf).push(stack);
     };
     drop(shelves);
     stack.bind(g);
     g.stack.set(Some(stack));
     sched.global.push(g);
     idle::wake_p();
+}
+
+/// Takes up to `count` stacks out of the pool that are idle.
+pub(super) fn take_idle_stacks(count: usize) -> StackList {
+    let mut taken = StackList::new();
+    for shelf in sched().pool.stacks.lock().iter_mut() {
+        while taken.len() < count
+            && shelf.idle > 0
+            && let Some(stack) = shelf.stacks.pop()
+        {
+            shelf.idle -= 1;
+            shelf.least = shelf.least.min(shelf.stacks.len());
+            taken.push(stack);
+        }
+    }
+    taken
+}
+
+/// Those stacks are idle that nobody has needed since the last call.
+pub(super) fn watch_idle_stacks() {
+    for shelf in sched().pool.stacks.lock().iter_mut() {
+        shelf.idle = shelf.least;
+        shelf.least = shelf.stacks.len();
+    }
+}
+
+/// Moves the stacks of Ps that idle to the pool.
+pub(super) fn collect_stacks() {
+    let mut spare = StackList::new();
+    idle::for_each_idle_p(|p| take_stacks(p, &mut spare));
+    shelve_all(spare);
 }
 
 /// Moves the stacks of a P that its caller owns to `spare`.
@@ -368,6 +432,12 @@ pub(crate) fn take_stacks_if_short(p: &P, spare: &mut StackList) {
     if sched().pool.is_short.load(Ordering::SeqCst) {
         take_stacks(p, spare);
     }
+}
+
+/// What allows no more stacks.
+pub(super) fn what_is_short() -> &'static str {
+    let shortage = *sched().pool.shortage.lock();
+    shortage.map_or("nothing", Exhausted::text)
 }
 
 /// How many goroutines wait for a stack.

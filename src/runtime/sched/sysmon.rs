@@ -14,9 +14,10 @@
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
+use super::errands::Errands;
 use super::retake::SLICE_NS;
 use super::timing::far_future;
-use super::{deadlock, idle, no_park, park, poll, reap, retake, run, sched, spawn};
+use super::{deadlock, idle, no_park, park, poll, reap, retake, run, sched, spawn, threadless};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
@@ -88,7 +89,7 @@ impl Sysmon {
         }
     }
 
-    /// Ends the watcher's sleep.
+    /// Ends the watcher's sleep. Also for a signal's handler.
     pub(crate) fn wake(&self) {
         self.note.wake();
     }
@@ -169,6 +170,7 @@ struct Watch {
     /// When surplus threads were last looked for.
     reaped_at: u64,
     has_warned_of_threads: bool,
+    errands: Errands,
     /// How often events had been looked for, as of when.
     looks: (u32, u64),
     /// Whether somebody has looked since the round before.
@@ -184,6 +186,7 @@ impl Watch {
             sleep_ns: SLEEP_MIN_NS,
             reaped_at: os::nanotime(),
             has_warned_of_threads: false,
+            errands: Errands::new(os::nanotime()),
             looks: (0, 0),
             are_descriptors_busy: false,
         }
@@ -202,6 +205,7 @@ impl Watch {
             retake::warn_thread_limit(&mut self.has_warned_of_threads);
             self.tell_idle_watchers();
             self.reap(now);
+            self.errands.run(now);
             self.sleep(now, did_something);
         }
     }
@@ -217,8 +221,12 @@ impl Watch {
                 .stack_size(SYSTEM_STACK);
             if let Err(error) = thread.spawn(move || run::m_main(m)) {
                 warn_no_thread(&error);
-                // Kept, P and all: the next round tries again.
+                // The next round tries again.
                 sysmon.wanted.lock().push(m);
+                let threadless = sysmon.wanted.lock().clone();
+                for m in &threadless {
+                    threadless::hand_on(m, &threadless);
+                }
                 return made_any;
             }
             made_any = true;
@@ -304,7 +312,7 @@ impl Watch {
         } else {
             reap::is_wanted().then_some(reap::REAP_EVERY_NS)
         };
-        self.sleep_for(limit, deep);
+        self.sleep_for(self.errands.shorten(limit, now), deep);
         if deep {
             sched.idle.lock().sysmon_asleep = false;
             self.quiet_rounds = 0;

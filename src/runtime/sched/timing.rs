@@ -72,7 +72,7 @@ pub(crate) fn monotonic(when: Instant) -> u64 {
 
 /// How many goroutines a P runs between two looks at its timers: a look at the clock costs as much as
 /// a switch or two.
-const LOOK_EVERY: u32 = 8;
+const LOOK_EVERY: u64 = 8;
 
 /// How many of a P's timers are fired in one go, before those who were readied run.
 const BATCH: usize = 64;
@@ -221,7 +221,9 @@ fn ready_at(p: &P, waiter: Waiter, is_first: bool) {
         Kind::Early(_) => return,
         Kind::Thread(_) | Kind::Task(_) => sys::fatal!("a timer was to ready a thread or a future"),
     };
-    park::make_runnable(g);
+    if !park::make_runnable(g) {
+        return;
+    }
     let behind = if is_first {
         p.runq.push_next(g)
     } else {

@@ -13,9 +13,9 @@ use super::latch::Latch;
 use super::pword::Word;
 use super::runq::RunQ;
 use super::sched::sched;
-use super::status::{State, Status};
+use super::status::{Readied, State, Status};
 use crate::sys;
-use crate::sys::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
+use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use crate::sys::lock::{Lock, RawLock};
 use crate::sys::note::Note;
 use loom::cell::Cell;
@@ -172,6 +172,11 @@ impl G {
         self.runs.set(self.runs.get() + 1);
     }
 
+    /// Looks at what its runs leave behind: the checker sees to it that it does not run meanwhile.
+    pub(crate) fn look(&self) -> u32 {
+        self.runs.get()
+    }
+
     /// How often it has run. For the last one to look.
     pub(crate) fn runs(&self) -> u32 {
         self.runs.get()
@@ -250,7 +255,8 @@ impl Stack {
         };
         g.status.set(State::Waiting);
         // SAFETY: the commit of this park, called once.
-        if unsafe { (commit.run)(commit.arg) } {
+        let parked = unsafe { (commit.run)(commit.arg) };
+        if parked || g.status.take_back() == Readied::Holder {
             let found = super::sched::find::find_runnable(m);
             let (next, _) = found.expect("no M of a model ends by itself");
             assert!(next == g, "another goroutine is to run here");
@@ -317,10 +323,11 @@ pub(crate) struct P {
     pub(crate) preempt: AtomicBool,
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
-    pub(crate) tick: AtomicU32,
     /// Always equal, so whoever looks for a stalled P steals from it. Not loom's: they are hints.
-    pub(crate) switches: std::sync::atomic::AtomicU32,
-    pub(crate) switches_seen: std::sync::atomic::AtomicU32,
+    pub(crate) switches: std::sync::atomic::AtomicU64,
+    pub(crate) switches_seen: std::sync::atomic::AtomicU64,
+    pub(crate) tick: AtomicU64,
+    pub(crate) steals: AtomicU64,
     pub(crate) runq: RunQ,
 }
 
@@ -335,14 +342,16 @@ impl P {
             preempt: AtomicBool::new(false),
             debt: Cell::new(0),
             debt_since: Cell::new(0),
-            tick: AtomicU32::new(1),
             switches: Default::default(),
             switches_seen: Default::default(),
+            tick: AtomicU64::new(1),
+            steals: AtomicU64::new(0),
             runq: RunQ::new(),
         });
         let _ = (p.word.read(), p.runq.peek_next());
         p.preempt.load(Ordering::Relaxed);
         p.tick.load(Ordering::Relaxed);
+        p.steals.load(Ordering::Relaxed);
         p
     }
 }
@@ -394,6 +403,9 @@ impl M {
         m.is_locked.store(false, Ordering::Relaxed);
         m
     }
+
+    /// Nobody looks how long its goroutines keep it.
+    pub(crate) fn set_blocking(&self, _: bool) {}
 
     pub(crate) fn new() -> &'static M {
         sys::fatal!("a model makes all its Ms before it begins")

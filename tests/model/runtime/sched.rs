@@ -1,6 +1,6 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `idle`, `interrupt`, `no_park`, `park`, `poll` and `woken`, on a scheduler without stacks and
-//! sysmon, whose timers are due when a model says so.
+//! `global`, `hold`, `idle`, `interrupt`, `no_park`, `park`, `poll` and `woken`, on a scheduler without
+//! stacks and sysmon, whose timers are due when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -16,6 +16,8 @@ pub(crate) mod descriptor;
 pub(crate) mod find;
 #[path = "../../../src/runtime/sched/global.rs"]
 pub(crate) mod global;
+#[path = "../../../src/runtime/sched/hold.rs"]
+pub(crate) mod hold;
 #[path = "../../../src/runtime/sched/idle.rs"]
 pub(crate) mod idle;
 #[path = "../../../src/runtime/sched/interrupt.rs"]
@@ -244,6 +246,15 @@ pub(crate) mod timing {
             }
         }
     }
+}
+
+/// What the statistics would count.
+pub(crate) mod stats {
+    use crate::sys::atomic::AtomicU64;
+
+    pub(crate) fn count_one_more(_: &AtomicU64) {}
+
+    pub(crate) fn count_hand_over() {}
 }
 
 /// Stacks are not short.

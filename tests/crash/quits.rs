@@ -1,0 +1,98 @@
+//! SIGQUIT: what is printed when it is asked for, at any moment.
+
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use sudog::chan::bounded;
+use sudog::{Builder, JoinHandle, runtime};
+
+use super::{Case, start};
+
+fn named(name: &str, f: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    Builder::new().name(name).spawn(f).expect("a good name")
+}
+
+/// Sends this process SIGQUIT in a moment.
+fn quit_soon() {
+    thread::spawn(|| {
+        thread::sleep(Duration::from_millis(100));
+        let own = std::process::id().to_string();
+        let status = Command::new("kill").args(["-QUIT", &own]).status();
+        assert!(status.expect("there is a kill").success());
+    });
+}
+
+fn spin() {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// All Ps are busy for ever, and one goroutine waits.
+fn all_busy() -> ExitCode {
+    start(|| {
+        let (_tx, rx) = bounded::<()>(0);
+        drop(named("waiter", move || assert!(rx.recv().is_err())));
+        sudog::time::sleep(Duration::from_millis(10));
+        quit_soon();
+        (0..2 * runtime::max_procs()).for_each(|_| drop(named("hog", spin)));
+        spin();
+    })
+}
+
+/// All goroutines wait; what ends it is the signal.
+fn all_asleep() -> ExitCode {
+    start(|| {
+        let (_tx, rx) = bounded::<()>(0);
+        let waiter = named("waiter", move || assert!(rx.recv().is_err()));
+        quit_soon();
+        let _ = waiter.join();
+    })
+}
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case {
+            name: "sigquit_lists_goroutines_while_all_are_in_endless_loops",
+            vars: &[("SUDOG_TRACEBACK", "all"), ("SUDOG_MAXPROCS", "2")],
+            program: all_busy,
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stderr("SIGQUIT: quit\n\ngoroutine 1 'main' [running]:\n");
+                output.assert_stderr(" 'hog' [run");
+                output.assert_stderr(" 'waiter' [chan receive]:\n\twaits at tests/crash/");
+            },
+        },
+        Case {
+            name: "sigquit_lists_goroutines_while_all_are_asleep",
+            vars: &[("SUDOG_TRACEBACK", "all")],
+            program: all_asleep,
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stderr("goroutine 1 'main' [join]:");
+                output.assert_stderr(" 'waiter' [chan receive]:");
+            },
+        },
+        Case {
+            name: "sigquit_lists_only_those_that_run_if_asked_to",
+            vars: &[("SUDOG_TRACEBACK", "single"), ("SUDOG_MAXPROCS", "1")],
+            program: all_busy,
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stderr("SIGQUIT: quit");
+                output.assert_stderr(" [running]:");
+                output.assert_no_stderr("waiter");
+            },
+        },
+        Case {
+            name: "sigquit_is_left_to_the_system_unless_asked_for",
+            vars: &[("SUDOG_TRACEBACK", "none")],
+            program: all_asleep,
+            check: |output| {
+                assert_eq!(output.code, None, "a signal ends {output}");
+                output.assert_no_stderr("goroutine 1");
+            },
+        },
+    ]
+}

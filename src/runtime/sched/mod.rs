@@ -10,7 +10,8 @@
 //! | `poll` | who looks for events of descriptors, and when |
 //! | `descriptor` | waiting for descriptors |
 //! | `interrupt` | ending one caller's waits for descriptors |
-//! | `park` | the gate: entering, parking, readying |
+//! | `park` | the gate: entering and parking |
+//! | `ready` | a goroutine whose wait is over |
 //! | `commit` | the last steps of parks |
 //! | `no_park` | parks that must not be, and those that must all the same |
 //! | `system_stack` | calls on the M's own stack |
@@ -71,6 +72,7 @@ pub(crate) mod park;
 pub(crate) mod poll;
 pub(crate) mod procs;
 mod quit;
+pub(crate) mod ready;
 mod reap;
 pub(crate) mod retake;
 pub(crate) mod run;

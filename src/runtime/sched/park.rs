@@ -13,7 +13,7 @@
 //! 4. No user code runs inside: panics are raised and values dropped after the token.
 
 use super::commit::Timed;
-use super::{debt, idle, no_park, run, sched, sysmon, timing};
+use super::{debt, idle, no_park, ready, run, sched, sysmon, timing};
 use crate::runtime::claim::Ticket;
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::{GRef, Place};
@@ -21,7 +21,6 @@ use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::parker::Parker;
 use crate::runtime::pword::Reentry;
-use crate::runtime::status::Readied;
 use crate::runtime::timer;
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys;
@@ -342,11 +341,11 @@ impl Token {
     #[inline]
     pub(crate) fn ready(&self, waiter: Waiter) {
         match waiter.kind() {
-            Kind::Goroutine(g) => make_ready(self.p(), g),
+            Kind::Goroutine(g) => ready::make_ready(self.p(), g),
             Kind::Thread(parker) => parker.wake(),
             Kind::Early(g) => {
                 if g.latch.ready() {
-                    make_ready(self.p(), g);
+                    ready::make_ready(self.p(), g);
                 }
             }
             Kind::Task(_) => sys::fatal!("a future was to be woken inside the gate"),
@@ -355,7 +354,7 @@ impl Token {
 
     /// Puts a new goroutine where a readied one would go.
     pub(crate) fn start(&self, g: GRef) {
-        enqueue(self.p(), g);
+        ready::enqueue(self.p(), g);
     }
 }
 
@@ -416,54 +415,6 @@ impl Parked {
         // SAFETY: it was made by the goroutine that runs this code, of its own stack; and those who
         // resume are Ms, which are never freed.
         token.m = Some(unsafe { stack.suspend(switch).cast().as_ref() });
-    }
-}
-
-/// Readies a goroutine. Not generic and not inlined: the run queue keeps thread-locals.
-#[inline(never)]
-fn make_ready(p: Option<&'static P>, g: GRef) {
-    if make_runnable(g) {
-        enqueue(p, g);
-    }
-}
-
-/// The one place where a waiting goroutine becomes runnable. The caller queues it, or if false its holder.
-#[inline]
-#[must_use]
-pub(crate) fn make_runnable(g: GRef) -> bool {
-    match g.status.make_ready() {
-        Readied::Caller => true,
-        Readied::Holder => false,
-        Readied::Nobody => sys::fatal!(
-            "goroutine {} was readied while {:?} ({})",
-            g.id(),
-            g.status.get(),
-            g.reason().text()
-        ),
-    }
-}
-
-/// Puts a runnable goroutine into `runnext`, or into the global queue where there is no P.
-#[inline(never)]
-fn enqueue(p: Option<&'static P>, g: GRef) {
-    let Some(p) = p else {
-        sched().global.push(g);
-        idle::wake_p();
-        return;
-    };
-    match p.runq.push_next(g) {
-        None => {
-            // What an earlier debt has counted up to stays: somebody has waited since then.
-            if p.debt.get() == 0 {
-                p.debt.set(1);
-            }
-        }
-        Some(displaced) => {
-            if let Some(spill) = p.runq.push_tail(displaced) {
-                sched().global.push_all(spill);
-            }
-            idle::wake_p();
-        }
     }
 }
 

@@ -40,7 +40,7 @@
 //! that is no M has an M woken, which finds nothing to do and polls.
 
 use super::global::push_behind;
-use super::{idle, park, sched};
+use super::{idle, ready, sched};
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::{self, M};
 use crate::runtime::waiter::Kind;
@@ -144,7 +144,7 @@ fn deliver(events: &Events, mut keep: impl FnMut(GRef)) {
             // One that has yet to park finds that it is over.
             Kind::Early(g) if !g.latch.ready() => {}
             Kind::Goroutine(g) | Kind::Early(g) => {
-                if park::make_runnable(g) {
+                if ready::make_runnable(g) {
                     keep(g);
                 }
             }

@@ -18,7 +18,7 @@
 
 use super::global::push_behind;
 use super::spawn::spawn_task;
-use super::{idle, park, poll, sched};
+use super::{idle, park, poll, ready, sched};
 use crate::runtime::claim::Ticket;
 use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
@@ -221,7 +221,7 @@ fn ready_at(p: &P, waiter: Waiter, is_first: bool) {
         Kind::Early(_) => return,
         Kind::Thread(_) | Kind::Task(_) => sys::fatal!("a timer was to ready a thread or a future"),
     };
-    if !park::make_runnable(g) {
+    if !ready::make_runnable(g) {
         return;
     }
     let behind = if is_first {

@@ -1,5 +1,5 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `hold`, `idle`, `interrupt`, `no_park`, `park`, `poll` and `woken`, on a scheduler without
+//! `global`, `hold`, `idle`, `interrupt`, `no_park`, `park`, `poll`, `ready` and `woken`, on a scheduler without
 //! stacks and sysmon, whose timers are due when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
@@ -28,6 +28,8 @@ pub(crate) mod no_park;
 pub(crate) mod park;
 #[path = "../../../src/runtime/sched/poll.rs"]
 pub(crate) mod poll;
+#[path = "../../../src/runtime/sched/ready.rs"]
+pub(crate) mod ready;
 #[path = "../../../src/runtime/sched/woken.rs"]
 pub(crate) mod woken;
 

@@ -55,6 +55,8 @@ var rows = []row{
 	{"semaphore_eight", 1, semaphoreEight},
 	{"waitgroup", 1, waitgroup},
 	{"once", 1, once},
+	{"context_tree", contextTreeSize, contextTree},
+	{"context_churn", 1, contextChurn},
 }
 
 // memoryRow is a program whose peak memory is measured.

@@ -23,6 +23,7 @@
 
 mod channels;
 pub mod command;
+mod contexts;
 pub mod figures;
 mod goroutines;
 mod locking;
@@ -356,6 +357,24 @@ pub const ROWS: &[Row] = &[
         turns: 200_000_000,
         ceiling: 1.0,
         run: locking::once,
+    },
+    Row {
+        name: "context_tree",
+        operation: "make a context in a tree, cancel the tree",
+        unit: Unit::Nanoseconds,
+        per: contexts::TREE,
+        turns: 60,
+        ceiling: 1.0,
+        run: contexts::tree,
+    },
+    Row {
+        name: "context_churn",
+        operation: "make a context and cancel it",
+        unit: Unit::Nanoseconds,
+        per: 1,
+        turns: 1_500_000,
+        ceiling: 1.0,
+        run: contexts::churn,
     },
 ];
 

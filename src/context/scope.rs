@@ -99,6 +99,9 @@ struct Children {
     free: Vec<usize>,
 }
 
+/// More children than that at a time are a crowd.
+const CROWD: usize = 16;
+
 impl Children {
     fn add(&mut self, child: Child) {
         let place = self.free.pop().unwrap_or_else(|| {
@@ -114,8 +117,12 @@ impl Children {
         let child = self.places.get_mut(place)?.take();
         self.free.push(place);
         if self.free.len() == self.places.len() {
-            // Nobody is left: the memory of a crowd goes with it.
-            *self = Children::default();
+            // Nobody is left: the memory of a crowd goes with it, that of a few stays for the next.
+            self.places.clear();
+            self.free.clear();
+            if self.places.capacity() > CROWD {
+                *self = Children::default();
+            }
         }
         child
     }
@@ -155,6 +162,10 @@ impl Scope {
 
     /// Ends the scope and all within it, unless it has ended.
     pub(super) fn end(&self, ending: Ending) {
+        // Acquire: as in `err`. A handle's drop comes after its cancel, as a rule.
+        if self.ended.load(Ordering::Acquire) != GOING {
+            return;
+        }
         let (mut scopes, mut others) = (Vec::new(), Vec::new());
         if !self.end_alone(&ending, &mut scopes, &mut others) {
             return;

@@ -46,6 +46,8 @@ pub(crate) mod door;
 
 pub(crate) use arms::{late, recv, value};
 pub(crate) use dynamic::Select;
+pub(crate) use ends::{Receiver, end, signal};
+pub(crate) use error::SendError;
 pub(crate) use select::{try_wait, wait, wait_timeout};
 
 // What the real files name of one another through `chan`.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `sys` | the checker's atomics under std's names, its lock, a futex, a poller, a clock; the real `note` |
 //! | `chan` | the real channels |
+//! | `context` | the real tree of contexts |
 //! | `sync` | the real mutexes and all else one waits with |
 //! | `runtime` | the real protocol files, among doubles of G, M, P and the scheduler |
 //! | `deque` | a double of the work-stealing deque, with the orders of the real one |
@@ -43,21 +44,32 @@ mod sys;
 mod trace;
 mod util;
 mod go {
-    //! What `WaitGroup` names of `go`; no model spawns.
+    //! What `WaitGroup` and contexts name of `go`; no model spawns.
+
+    use std::panic::Location;
+
     pub(crate) struct JoinHandle<T>(std::marker::PhantomData<T>);
 
     pub(crate) fn spawn<T>(_: impl FnOnce() -> T) -> JoinHandle<T> {
         unimplemented!("no model spawns")
+    }
+
+    /// Runs it at once, for a context that has ended.
+    pub(crate) fn spawn_at(_: &'static Location<'static>, f: impl FnOnce()) {
+        f();
     }
 }
 #[allow(unused_imports, reason = "the models do not name all that is public")]
 #[path = "../../src/sync/mod.rs"]
 mod sync;
 
+mod broadcast;
 mod channel;
 mod claim;
 mod condvar;
 mod contest;
+#[allow(unused_imports, reason = "the models do not name all that is public")]
+mod context;
 mod goroutine;
 mod handover;
 mod hold;

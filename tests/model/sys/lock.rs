@@ -79,6 +79,10 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
     /// Reaches the value of a lock that is held without a guard.
     ///
     /// # Safety

@@ -5,6 +5,7 @@
 //	bench run NAME TURNS   one warmed-up measurement, nanoseconds per operation
 //	bench million N        what N waiting goroutines cost, in time and memory
 //	bench memory NAME N    peak resident memory with N goroutines, bytes for each
+//	bench serve go         an echo server, for ../echo.rs; prints its address
 //
 // Nothing about the runtime is tuned: default garbage collector, no flags but
 // GOMAXPROCS from the environment.
@@ -80,8 +81,10 @@ func main() {
 		memory(args[1], count(args[2]))
 	case len(args) == 2 && args[0] == "million":
 		million(count(args[1]))
+	case len(args) == 2 && args[0] == "serve":
+		serve()
 	default:
-		fail("usage: bench list | run NAME TURNS | memory NAME N | million N")
+		fail("usage: bench list | run NAME TURNS | memory NAME N | million N | serve go")
 	}
 }
 

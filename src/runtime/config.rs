@@ -172,6 +172,7 @@ impl Config {
         let default = Settings::default();
         Settings {
             max_procs: self.max_procs.unwrap_or(default.max_procs),
+            is_procs_default: self.max_procs.is_none(),
             stack_class: self
                 .stack_size
                 .and_then(stack::class_of)
@@ -234,6 +235,8 @@ pub(crate) fn check_stack_size(bytes: usize) -> Result<u8, String> {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) max_procs: usize,
+    /// Whether nobody gave that number, so that it follows the system.
+    pub(crate) is_procs_default: bool,
     pub(crate) stack_class: u8,
     pub(crate) on_panic: OnPanic,
     pub(crate) max_threads: usize,
@@ -258,6 +261,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             max_procs: default_procs(),
+            is_procs_default: true,
             stack_class: stack::class_of(stack::DEFAULT_SIZE).unwrap_or(stack::LARGEST),
             on_panic: OnPanic::Isolate,
             max_threads: 10_000,
@@ -289,6 +293,7 @@ impl Settings {
         };
         let mut max_procs = |value: &str| {
             let parsed = value.parse().ok().filter(|n| (1..=MAX_PROCS).contains(n));
+            self.is_procs_default &= parsed.is_none();
             parsed.map(|n| self.max_procs = n).is_some()
         };
         let wants = format!("a number from 1 to {MAX_PROCS}");

@@ -232,7 +232,8 @@ pub fn set_stall_report(limit: Option<Duration>) {
 
 /// Returns how many goroutines can run at once: the number of Ps.
 ///
-/// Starts the runtime if it was not used before. See [`Config`] for where the number comes from.
+/// Starts the runtime if it was not used before. See [`Config`] for where the number comes from; where
+/// nobody gave one it follows the CPUs and quotas that the system allows, looked at every second.
 ///
 /// # Examples
 /// ```

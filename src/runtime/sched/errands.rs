@@ -1,5 +1,7 @@
-//! What sysmon does besides watching: it answers SIGQUIT, traces, names those that stall, and trims stacks.
+//! What sysmon does besides watching: it answers SIGQUIT, traces, names those that stall, trims stacks, and
+//! follows the number of CPUs.
 
+use super::procs::Follower;
 use super::quit;
 use super::stall::Stalls;
 use super::trace::Trace;
@@ -9,6 +11,7 @@ pub(super) struct Errands {
     trace: Trace,
     stalls: Stalls,
     trim: Trim,
+    procs: Follower,
 }
 
 impl Errands {
@@ -17,6 +20,7 @@ impl Errands {
             trace: Trace::new(now),
             stalls: Stalls::new(),
             trim: Trim::new(now),
+            procs: Follower::new(now),
         }
     }
 
@@ -26,6 +30,7 @@ impl Errands {
         self.trace.look(now);
         self.stalls.look(now);
         self.trim.look(now);
+        self.procs.look(now);
     }
 
     /// How long (ns) sysmon may sleep that would sleep for `limit`, or for good.

@@ -180,7 +180,7 @@ fn start(settings: impl FnOnce() -> Settings) -> &'static Setup {
         if settings.debug.mprotect_guards {
             super::stack::force_protect();
         }
-        let procs = Procs::new(settings.max_procs);
+        let procs = Procs::new(settings.max_procs, settings.is_procs_default);
         procs
             .in_use()
             .iter()

@@ -10,7 +10,8 @@
 //!   a whole round: else sysmon and that M would take each other's time. After 10 ms of that it wakes an M,
 //!   which becomes the poller for want of anything else to do.
 //!
-//! Before the first descriptor was registered there is no poller, and nothing of this costs anything.
+//! Before the first descriptor is registered or the first timer armed there is no poller, and nothing of this
+//! costs anything.
 //!
 //! 1. The poller is an idle M like any other, on the list, and `Idle::poller` names it; that word
 //!    changes under the idle lock. Who takes the poller off the list interrupts it after handing it a P.
@@ -24,15 +25,17 @@
 //!   poller                                 who arms a timer
 //!   a. until = for ever                    1. publishes it
 //!   b. fence (SeqCst)                      2. fence (SeqCst)
-//!   c. reads the first timer               3. reads until: nobody: see below
-//!   d. until = that; sleeps                            later: interrupts the poller
-//!   e. awake: until = nobody, fence,
+//!   c. reads the first timer               3. another is the first: done
+//!   d. until = that; sleeps                4. reads until: nobody: see below
+//!   e. awake: until = nobody, fence,                   later: interrupts the poller
 //!      reads the first timer: has sysmon
 //!      woken if it would sleep past it
 //! ```
 //!
-//! Of the fences b and 2 one comes first: c sees the timer, or 3 sees the sleeper. The same holds of e
-//! and 2: the timer is seen in passing it on to sysmon, or sysmon is told by whoever armed it.
+//! Of the fences b and 2 one comes first: c sees the timer, or 4 sees the sleeper. The same holds of e
+//! and 2: the timer is seen in passing it on to sysmon, or sysmon is told by whoever armed it. 3 comes
+//! after 2 as well: one that was there before may have fired, and its sleeper have gone to sleep for ever,
+//! before ours was published.
 //!
 //! Where nobody sleeps in the poller, but there is one: while all Ps are in use their Ms look at the
 //! timers, and the first to idle passes through c. While a P is free, an M that arms will soon idle
@@ -205,7 +208,14 @@ fn sleep_in_poller(m: &'static M) {
         }
     }
     stop_polling();
-    if idle::leave(m) == idle::Left::Handed {
+    let left = idle::leave(m);
+    if is_p_free()
+        && let Some(first) = sched.timers.first()
+    {
+        // We look at the timers with the P that we have or get, but run others in between.
+        expect_timer_if_long(first);
+    }
+    if left == idle::Left::Handed {
         idle::await_handed(m);
     }
     if !m.has_p() {
@@ -231,20 +241,11 @@ fn wait(events: &mut Events) {
     polling.count();
 }
 
-/// Step e.
+/// The beginning of step e. The caller reads the first timer once it has a P or none.
 fn stop_polling() {
-    let sched = sched();
-    sched.polling.until.store(NOBODY, Ordering::Relaxed);
+    sched().polling.until.store(NOBODY, Ordering::Relaxed);
     // SeqCst: pairs with the fence in `expect_timer`.
     fence(Ordering::SeqCst);
-    let counts = sched.counters.read();
-    if counts.idle() < 2 && sched.lent.load(Ordering::Relaxed) == 0 {
-        // We take the P that is free, and look at the timers ourselves.
-        return;
-    }
-    if let Some(first) = sched.timers.first() {
-        expect_timer_if_long(first);
-    }
 }
 
 /// Whether the first timer wakes somebody else than sysmon: the poller, or whoever idles first, as all
@@ -260,15 +261,18 @@ pub(crate) fn is_p_free() -> bool {
     sched.counters.read().idle() > 0 || sched.lent.load(Ordering::Relaxed) > 0
 }
 
-/// Has somebody wake at `when`. Called after a timer was published that is now the first.
+/// Has somebody wake at `when`, if that is the first timer of all. Called after it was published.
 ///
 /// The first timer opens the poller. If all Ps are in use nobody need be woken: the first to idle reads
 /// the timer on its way to sleep, and sysmon looks in every 10 ms.
 pub(crate) fn expect_timer(when: u64) {
     let sched = sched();
     let is_open = sched.netpoll.open_for_timers();
-    // SeqCst: pairs with the fences in `wait` and `stop_polling`.
+    // SeqCst: pairs with the fences in `wait` and `stop_polling`, and in sysmon's `sleep_for`.
     fence(Ordering::SeqCst);
+    if sched.timers.first().is_some_and(|first| first < when) {
+        return;
+    }
     match sched.polling.until.load(Ordering::Relaxed) {
         NOBODY if is_open && !is_p_free() => {}
         // An M arms for a goroutine that parks, and most often idles and polls next.

@@ -9,6 +9,8 @@
 //!   Then it is owned in the name of nobody ([`NOBODY`]) and drained: goroutines go to the global queue,
 //!   timers to other Ps, stacks and records to the pools. It is DEAD now, and the lesser number published.
 //!
+//! Where nobody has given a number it follows the CPUs and quotas that the system allows, as Go's does.
+//!
 //! 1. Slots hold the Ps from the first to the last ever made, which are never freed. The first `count` are
 //!    in use: nobody looks at others for work. A slot is written before `made` counts it, by the start or
 //!    by sysmon.
@@ -18,12 +20,38 @@
 //! 3. The timers of a P are closed when it is drained. Who would have armed one there takes another P.
 
 use super::{idle, retake, sched, spawn};
-use crate::runtime::config::MAX_PROCS;
+use crate::runtime::config::{self, MAX_PROCS};
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
 use crate::sys::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sys::os;
 use std::slice;
+
+/// In `wanted`: the number follows what the system allows.
+const FOLLOWS: usize = 1 << 16;
+
+const _: () = assert!(MAX_PROCS < FOLLOWS);
+
+/// How often (ns) is looked at what the system allows, while there is something to do.
+const FOLLOW_EVERY_NS: u64 = 1_000_000_000;
+
+/// Sysmon's memory of when that was.
+pub(super) struct Follower {
+    looked_at: u64,
+}
+
+impl Follower {
+    pub(super) fn new(now: u64) -> Follower {
+        Follower { looked_at: now }
+    }
+
+    pub(super) fn look(&mut self, now: u64) {
+        if now - self.looked_at >= FOLLOW_EVERY_NS {
+            self.looked_at = now;
+            sched().procs().follow(config::default_procs);
+        }
+    }
+}
 
 /// The owner of a P that is being drained: no M has this number.
 const NOBODY: u32 = 0;
@@ -33,7 +61,7 @@ pub(crate) struct Procs {
     slots: *mut &'static P,
     made: AtomicUsize,
     count: AtomicUsize,
-    /// How many there are to be.
+    /// How many there are to be, and [`FOLLOWS`] where nobody has given a number.
     wanted: AtomicUsize,
     /// How often that was asked for, and how often when it was last so. The second is a futex.
     asked: AtomicU32,
@@ -47,13 +75,13 @@ unsafe impl Sync for Procs {}
 
 impl Procs {
     /// Makes the first Ps, which idle; the caller lists them.
-    pub(super) fn new(count: usize) -> Procs {
+    pub(super) fn new(count: usize, follows: bool) -> Procs {
         let slots = Box::leak(Box::<[&'static P]>::new_uninit_slice(MAX_PROCS));
         let procs = Procs {
             slots: slots.as_mut_ptr().cast(),
             made: AtomicUsize::new(0),
             count: AtomicUsize::new(count),
-            wanted: AtomicUsize::new(count),
+            wanted: AtomicUsize::new(if follows { count | FOLLOWS } else { count }),
             asked: AtomicU32::new(0),
             answered: AtomicU32::new(0),
         };
@@ -92,7 +120,7 @@ impl Procs {
 
     /// How many there are to be.
     pub(crate) fn wanted(&self) -> usize {
-        self.wanted.load(Ordering::Relaxed)
+        self.wanted.load(Ordering::Relaxed) & !FOLLOWS
     }
 
     /// The Ps that are in use and will stay so.
@@ -105,7 +133,7 @@ impl Procs {
     ///
     /// The caller is in goroutine code, where its own P can be taken too.
     pub(crate) fn set(&self, wanted: usize) -> usize {
-        let before = self.wanted.swap(wanted, Ordering::Relaxed);
+        let before = self.wanted.swap(wanted, Ordering::Relaxed) & !FOLLOWS;
         // AcqRel: pairs with the Acquire in `resize`, of us and of those who asked before.
         let asked = self.asked.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         sched().sysmon.wake();
@@ -116,6 +144,22 @@ impl Procs {
                 return before;
             }
             os::futex_wait(&self.answered, answered, None);
+        }
+    }
+
+    /// Asks for as many as the system allows, unless somebody has given a number.
+    fn follow(&self, allowed: impl FnOnce() -> usize) {
+        let seen = self.wanted.load(Ordering::Relaxed);
+        if seen & FOLLOWS == 0 {
+            return;
+        }
+        let wanted = allowed() | FOLLOWS;
+        let swap = |to| {
+            let order = Ordering::Relaxed;
+            self.wanted.compare_exchange(seen, to, order, order)
+        };
+        if wanted != seen && swap(wanted).is_ok() {
+            self.asked.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -198,3 +242,6 @@ fn end(p: &'static P) -> bool {
     p.word.bury(own);
     true
 }
+
+#[cfg(test)]
+mod tests;

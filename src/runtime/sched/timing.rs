@@ -25,7 +25,7 @@ use crate::runtime::p::P;
 use crate::runtime::task::Task;
 use crate::runtime::timer::{DEADLINE, Deferred, LAST, NEVER, Target};
 use crate::runtime::waiter::{Kind, Waiter};
-use crate::sys::atomic::{Ordering, fence};
+use crate::sys::atomic::Ordering;
 use crate::sys::{self, os};
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
@@ -106,13 +106,7 @@ impl Timing {
             }
         };
         if is_first {
-            // SeqCst: pairs with the fences of those who sleep until the first (poll.rs, invariant 3).
-            // Looked at only now: one that was there before may have fired, and its sleeper have gone to
-            // sleep for ever, before ours was there.
-            fence(Ordering::SeqCst);
-            if self.first().is_none_or(|first| when <= first) {
-                poll::expect_timer(when);
-            }
+            poll::expect_timer(when);
         }
     }
 

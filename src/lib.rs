@@ -54,9 +54,14 @@
 //!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
 //!   [`runtime::wait_idle`];
 //! - [`sleep`](time::sleep) and [`sleep_until`](time::sleep_until);
-//! - what reads, writes, accepts or connects in [`net`], if it must wait;
+//! - [`Once`](sync::Once), [`OnceLock`](sync::OnceLock) and [`LazyLock`](sync::LazyLock) (a plain dereference
+//!   too) until the value is there, [`SingleFlight::run`](sync::SingleFlight::run), and
+//!   [`ErrGroup`](sync::ErrGroup)'s `go` at its limit and `wait`;
+//! - the dynamic [`Select`](chan::Select)'s `select` and `ready`;
+//! - what reads, writes, accepts, connects or looks names up in `net` and `io`, also where it need not wait;
 //! - [`blocking`] and [`yield_now`].
 //!
+//! All of these may give up their turn, when the time slice is over, even if they need not wait.
 //! Everything else never does: `try_send`, `try_recv`, `spawn`, `go!`, `close`, `done`, a timer's `stop`
 //! and `reset`, observers, and every drop.
 //!

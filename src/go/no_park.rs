@@ -12,8 +12,8 @@ use std::marker::PhantomData;
 /// `std::sync::MutexGuard`, tokio's `EnterGuard`; see [the contract](crate#the-contract). Calls that block
 /// have no place there. In debug builds one that has to wait panics, and says where it was made. In release
 /// builds, and while the goroutine unwinds, it keeps its thread as it waits, so that what is held stays
-/// right; other goroutines go on elsewhere. [`blocking`](crate::blocking) may be used, it never leaves the
-/// thread.
+/// right; other goroutines go on elsewhere. [`blocking`](crate::blocking) may be used: while the guard
+/// lives it comes back on the same thread.
 ///
 /// Guards nest. On a plain thread this does nothing. A guard that is forgotten holds to the end of the
 /// goroutine. Never blocks.

@@ -243,7 +243,7 @@ pub fn max_procs() -> usize {
     sched::sched().procs().wanted()
 }
 
-/// Sets how many goroutines can run at once, while they run, and returns how many it were; 0 only reads.
+/// Sets how many goroutines can run at once, while they run, and returns how many there were; 0 only reads.
 ///
 /// On return there are that many Ps: surplus ones were taken from the goroutines that had them. Those
 /// that compute without a call into this crate go on beside the others until their next blocking call.
@@ -264,7 +264,7 @@ pub fn max_procs() -> usize {
 pub fn set_max_procs(n: usize) -> usize {
     assert!(
         n <= config::MAX_PROCS,
-        "max_procs must be 1 to {}, not {n}",
+        "max_procs must be at most {}, not {n}",
         config::MAX_PROCS
     );
     if n == 0 {

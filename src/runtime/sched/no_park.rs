@@ -65,9 +65,12 @@ pub(crate) fn begin_no_park() -> Option<GRef> {
     Some(g)
 }
 
-/// Takes one of [`begin_no_park`] back.
+/// Takes one of [`begin_no_park`] back; nothing to take where the guard was kept in a thread-local beyond
+/// the end of its goroutine.
 pub(crate) fn end_no_park(g: GRef) {
-    g.no_park.set(g.no_park.get() - 1);
+    if current_g() == Some(g) {
+        g.no_park.set(g.no_park.get().saturating_sub(1));
+    }
 }
 
 /// While this lives, the goroutine waits with its thread rather than panic.

@@ -13,7 +13,7 @@
 //! 4. No user code runs inside: panics are raised and values dropped after the token.
 
 use super::commit::Timed;
-use super::{debt, idle, no_park, ready, run, sched, sysmon, timing};
+use super::{debt, idle, no_park, ready, retake, run, sched, sysmon, timing};
 use crate::runtime::claim::Ticket;
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::{GRef, Place};
@@ -94,6 +94,10 @@ pub(crate) fn current_g() -> Option<GRef> {
 fn regain(m: &'static M, g: GRef, flags: u8) -> Token {
     if !come_back(m) {
         idle::acquire_p(m);
+    } else if flags & INNER == 0 && retake::is_due(m.p()) {
+        // Somebody asked for it: had we been here a moment later it would be gone. An operation that does
+        // not switch can go on without.
+        idle::hand_over(m, false, None);
     }
     let lend_again = u8::from(g.blocking_depth.get() > 0) * LEND_AGAIN;
     Token {

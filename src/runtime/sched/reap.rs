@@ -44,11 +44,13 @@ pub(super) fn end(m: &'static M) {
         sched().lowered.remove();
     }
     m.vacate();
+    let is_polled = idle.is_polled();
     drop(idle);
     if let Some(spare) = spare {
         spawn::shelve_all(spare);
-        // Step d of counters.rs: the P is idle now, and it is for us to look once more.
-        if find::is_work_anywhere() {
+        // Step d of counters.rs: the P is idle now, and it is for us to look once more. Where nobody polls,
+        // somebody is to find that there is nothing else to do.
+        if find::is_work_anywhere() || !is_polled {
             idle::wake_p();
         }
     }

@@ -215,14 +215,21 @@ fn is_lent_p_wanted(p: &P) -> bool {
     !p.runq.is_empty() || holds_stacks || is_needed
 }
 
+/// Whether the owner of `p`, who has just been asked for it, has had its slice while others wait.
+#[cold]
+pub(super) fn is_due(p: &P) -> bool {
+    p.preempt.load(Ordering::Relaxed) && find::is_work_waiting(p)
+}
+
 /// Takes `p` from `owner`, unless that has come back, and has another M go on with it.
 fn take(p: &'static P, seen: &Seen, owner: &M, away: Away) -> bool {
     let taken = ask(p, seen.word, owner, |asked| {
         let is_taken = idle::start_m_on(p, |m| {
+            let word = p.word.take(asked, Some(m.id))?;
+            // Only now: it may have come back in the meantime, or even ended.
             if away == Away::Busy {
                 lower(owner);
             }
-            let word = p.word.take(asked, Some(m.id))?;
             owner.part(sysmon::as_ms(seen.run_since));
             Some(word)
         });

@@ -132,6 +132,8 @@ impl Sysmon {
         // SAFETY: under the lock; the sudog stays here until it is out of the queue again, below.
         unsafe { watchers.queue.push(NonNull::from(&mut sudog)) };
         self.has_idle_watchers.store(true, Ordering::SeqCst);
+        // It may have gone to sleep for good, with the last goroutine, since we looked.
+        self.wake();
         let lock = Lock::leave_locked(watchers);
         // SAFETY: the commit releases the lock we hold.
         unsafe { token.park_until(waiter, place, Commit::unlock(lock), ticket, deadline) };
@@ -293,7 +295,8 @@ impl Watch {
         self.idle_since = all_asleep.then(|| self.idle_since.unwrap_or(now));
         let idle_for = self.idle_since.map_or(0, |since| now - since);
         if idle_for >= DEADLOCK_AFTER_NS {
-            deadlock::check(M::count() - sched.sysmon.wanted.lock().len());
+            let threadless = sched.sysmon.wanted.lock().len();
+            deadlock::check(M::count() - threadless);
         }
         if did_something {
             self.quiet_rounds = 0;

@@ -18,13 +18,16 @@ pub(crate) fn hand_on(m: &'static M, threadless: &[&'static M]) {
     let Some(position) = idle.ms.iter().rposition(is_other) else {
         return;
     };
-    let Some(handed) = m.handed.take() else {
+    // The wake that comes with a P publishes what is handed.
+    if !m.note.sleep_for(Some(Duration::ZERO)) {
         return;
+    }
+    let Some(handed) = m.handed.take() else {
+        // It is to end (reap.rs), and will once it has a thread to end with.
+        return m.note.wake();
     };
     let other = idle.ms.remove(position);
     idle.ms.insert(0, m);
-    // The wake that came with the P.
-    m.note.sleep_for(Some(Duration::ZERO));
     let word = handed.p.word.give_up(handed.word, Some(other.id));
     idle::finish_start(idle, other, false, Handed { word, ..handed });
 }

@@ -79,7 +79,8 @@ impl Contest {
     fn take(&self, seconds: f64) -> u64 {
         let end = Instant::now() + Duration::from_secs_f64(seconds);
         let mut taken = 0;
-        while Instant::now() < end {
+        // On a machine that is busy with something else it takes longer until there has been a contest.
+        while taken == 0 || Instant::now() < end {
             let seen = self.word.read();
             if seen.state() != State::Own {
                 continue;

@@ -1,12 +1,13 @@
 //! Signals as values on channels. Go's `os/signal`.
 //!
-//! signal-hook's handler notes the signal and wakes a thread of ours, which hands copies to the channels.
-//! The thread is made with the first [`notify`] and stays, so a process that has once asked for signals is
-//! never reported as deadlocked: one may still come.
-//!
-//! 1. When the last receiver of a signal has gone, the thread does what the system would have done, if
-//!    the process had left it to the system before.
-//! 2. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
+//! A process that has once asked for signals is never reported as deadlocked: one may still come.
+
+// signal-hook's handler notes the signal and wakes a thread of ours, which hands copies to the channels.
+// The thread is made with the first `notify` and stays.
+//
+// 1. When the last receiver of a signal has gone, the thread does what the system would have done, if
+//    the process had left it to the system before.
+// 2. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
 #![forbid(unsafe_code)]
 
 use crate::chan::{Receiver, Sender, fed};
@@ -127,6 +128,7 @@ impl Sink {
 ///
 /// Each call gets its own copy of each signal, from now on. The receiver holds 16; what comes to a full one
 /// is left out. When the last receiver of a signal is dropped, the signal does again what it did before.
+/// Without any signals the channel is closed at once; Go takes that for all of them.
 ///
 /// Does not block.
 ///

@@ -86,6 +86,19 @@ impl Context {
     /// Context::background().io(&client, |stream| stream.read_exact(&mut text)).unwrap();
     /// assert_eq!(&text, b"late");
     /// ```
+    ///
+    /// Where there is no socket yet, any value will do in its place:
+    ///
+    /// ```
+    /// use sudog::context::Context;
+    /// use sudog::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let address = listener.local_addr().unwrap();
+    /// let ctx = Context::background();
+    /// let stream = ctx.io(&(), |_| TcpStream::connect(address)).unwrap();
+    /// assert_eq!(stream.peer_addr().unwrap(), address);
+    /// ```
     pub fn io<S: ?Sized, R>(
         &self,
         socket: &S,

@@ -4,6 +4,23 @@
 //! A [`Context`] is handed to whatever works on somebody's behalf. When that somebody no longer wants
 //! the result, or its time is over, the context ends, and so do all that were made from it; whoever
 //! waits under it stops waiting.
+//!
+//! Waiting under a context is said by name: [`ctx.recv(&rx)`](Context::recv), [`send`](Context::send),
+//! [`sleep`](Context::sleep), [`lock`](Context::lock), [`acquire`](Context::acquire), [`wait`](Context::wait),
+//! [`join`](Context::join), and [`io`](Context::io) for sockets. In a `select!` it is an arm like any other,
+//! `recv(ctx.done()) -> _`.
+//!
+//! ```
+//! use std::time::Duration;
+//! use sudog::context::{Context, ContextError, Error};
+//!
+//! let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(60));
+//! let (tx, rx) = sudog::chan::bounded::<u32>(0);
+//! let worker = sudog::spawn(move || ctx.recv(&rx));
+//! cancel.cancel(); // as would dropping `cancel`, or a minute
+//! assert_eq!(worker.join().unwrap(), Err(Error::Context(ContextError::Canceled)));
+//! # drop(tx);
+//! ```
 
 // A context is two lists that share their tails: *scopes* (scope.rs), from one that can be ended to the
 // one around it, and *values* (value.rs), from the last that was added to the first. So

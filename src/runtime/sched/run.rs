@@ -45,6 +45,7 @@ impl Drop for NoUnwind {
 
 /// Makes `g` the running goroutine and finds the stack to run it on. `None` if it cannot run here:
 /// it is locked to another M, or there is no stack for it yet.
+#[inline(always)]
 fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     let p = m.p();
     stats::count_one_more(&p.switches);
@@ -185,6 +186,7 @@ fn sleep_locked(m: &'static M) {
 }
 
 /// Queues a goroutine that gave up its turn.
+#[inline(always)]
 fn requeue(m: &'static M, g: GRef, to_global: bool) {
     let is_locked = g.locked_m.get() != 0;
     if is_locked {

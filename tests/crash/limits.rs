@@ -140,7 +140,8 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case {
             name: "goroutines_wait_for_stacks_at_the_limit_of_mappings",
-            vars: &[("SUDOG_DEBUG", "guard=mprotect")],
+            // On one P they would end one after the other, and none would have to wait.
+            vars: &[("SUDOG_DEBUG", "guard=mprotect"), ("SUDOG_MAXPROCS", "2")],
             program: wait_in_turn,
             check: |output| assert_delay(output, "vm.max_map_count"),
         },
@@ -152,7 +153,7 @@ pub fn cases() -> Vec<Case> {
         },
         Case {
             name: "goroutines_wait_for_stacks_at_the_limit_of_address_space",
-            vars: &[],
+            vars: &[("SUDOG_MAXPROCS", "2")],
             program: || {
                 limit(libc::RLIMIT_AS, 4 * GIB);
                 wait_in_turn()

@@ -58,14 +58,19 @@ fn is_dead(own_threads: usize) -> bool {
     if !is_possible() {
         return false;
     }
-    // One for sysmon. Read before the last look at the Ms: a thread that ends meanwhile was there.
-    let parked = PARKED_FOR_EVER.load(Ordering::SeqCst);
-    let accounted = (own_threads + 1).checked_add_signed(parked);
-    if accounted.is_none() || os::thread_count() != accounted || !sched.global.is_empty() {
+    // While all are asleep, and none can wake for the lock that we hold, no M ends a wait.
+    let idle = sched.idle.lock();
+    if !idle.all_asleep() {
         return false;
     }
-    // While all are asleep, and none can wake for the lock that we hold, nobody begins to wait and no
-    // wait is ended.
-    let idle = sched.idle.lock();
-    idle.all_asleep() && !may_be_woken()
+    // In this order. A thread that was not parked may have ended waits before it ended or parked itself:
+    // then it was there to be counted, or is no longer parked, or has left something for us to find.
+    let parked = PARKED_FOR_EVER.load(Ordering::SeqCst);
+    // One for sysmon.
+    let accounted = (own_threads + 1).checked_add_signed(parked);
+    if accounted.is_none() || os::thread_count() != accounted {
+        return false;
+    }
+    let is_still_parked = PARKED_FOR_EVER.load(Ordering::SeqCst) == parked;
+    is_still_parked && sched.global.is_empty() && !may_be_woken()
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sudog::chan::{TryRecvError, bounded, unbounded};
 use sudog::runtime::{Config, max_procs};
 use sudog::sync::WaitGroup;
-use sudog::{blocking, go, run, spawn, time, yield_now};
+use sudog::{JoinHandle, blocking, go, run, spawn, time, yield_now};
 
 use crate::support::{
     alone, alone_here, alone_in_each, alone_on, goroutine, rounds, stress, wait_until,
@@ -23,6 +23,19 @@ const FEW: [&[(&str, &str)]; 3] = [
     &[("SUDOG_MAXPROCS", "2")],
     &[("SUDOG_MAXPROCS", "1"), ("SUDOG_DEBUG", "barrier=fence")],
 ];
+
+/// Goroutines that do nothing but look for `stop`.
+fn hogs(count: usize, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
+    let begin = |_| {
+        let stop = stop.clone();
+        spawn(move || {
+            while !stop.load(SeqCst) {
+                spin_loop();
+            }
+        })
+    };
+    (0..count).map(begin).collect()
+}
 
 #[test]
 fn others_run_while_threads_block() {
@@ -54,16 +67,7 @@ fn others_run_beside_endless_loops() {
     alone_in_each(&FEW, || {
         goroutine(|| {
             let stop = Arc::new(AtomicBool::new(false));
-            let hogs: Vec<_> = (0..4)
-                .map(|_| {
-                    let stop = stop.clone();
-                    spawn(move || {
-                        while !stop.load(SeqCst) {
-                            spin_loop();
-                        }
-                    })
-                })
-                .collect();
+            let hogs = hogs(4, &stop);
             let (tx, rx) = bounded(0);
             spawn(move || (0..100).for_each(|n| tx.send(n).unwrap()));
             assert!(rx.iter().eq(0..100));
@@ -302,16 +306,7 @@ fn a_lone_loop_keeps_its_p_and_one_of_many_is_lowered_until_it_ends() {
             }
             assert_eq!(niceness(), before, "a lone loop is nobody's concern");
             let stop = Arc::new(AtomicBool::new(false));
-            let hogs: Vec<_> = (0..3)
-                .map(|_| {
-                    let stop = stop.clone();
-                    spawn(move || {
-                        while !stop.load(SeqCst) {
-                            spin_loop();
-                        }
-                    })
-                })
-                .collect();
+            let hogs = hogs(3, &stop);
             wait_until(|| {
                 niceness()
                     .iter()

@@ -65,3 +65,11 @@ pub(crate) fn push_behind(p: &P, g: GRef) {
         sched().global.push_all(spill);
     }
 }
+
+/// Moves all that wait at `p`, the caller's own, to the global queue. Not inlined: as above.
+#[inline(never)]
+pub(crate) fn take_over(p: &P) {
+    while let Some((g, _)) = p.runq.pop() {
+        sched().global.push(g);
+    }
+}

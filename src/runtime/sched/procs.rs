@@ -19,7 +19,7 @@
 //!    miss any.
 //! 3. The timers of a P are closed when it is drained. Who would have armed one there takes another P.
 
-use super::{idle, retake, sched, spawn};
+use super::{global, idle, retake, sched, spawn};
 use crate::runtime::config::{self, MAX_PROCS};
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
@@ -220,10 +220,9 @@ impl Procs {
 fn end(p: &'static P) -> bool {
     let seen = p.word.read();
     let own = match seen.state() {
-        State::Dead => None,
         // Off the list its word is ours, and may have changed before.
         State::Idle if idle::unlist_p(p) => p.word.acquire(p.word.read(), NOBODY),
-        State::Idle => None,
+        State::Idle | State::Dead => None,
         State::Lent => idle::take_lent(p, NOBODY),
         // Nobody else asks, so it is not TRY.
         State::Own | State::Try => retake::take_for(p, seen, NOBODY),
@@ -231,9 +230,7 @@ fn end(p: &'static P) -> bool {
     let Some(own) = own else {
         return false;
     };
-    while let Some((g, _)) = p.runq.pop() {
-        sched().global.push(g);
-    }
+    global::take_over(p);
     p.debt.set(0);
     spawn::give_all_back(p);
     for (when, target) in p.timers.close() {

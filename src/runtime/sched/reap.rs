@@ -11,7 +11,7 @@
 //! 2. The idle lock is held while a record becomes vacant, so the number of Ms and the list of those that
 //!    sleep agree with each other under it.
 
-use super::{find, idle, overflow, sched, spawn};
+use super::{find, global, idle, overflow, sched, spawn};
 use crate::runtime::m::{self, M};
 use crate::sys::atomic::Ordering;
 
@@ -34,9 +34,7 @@ pub(super) fn end(m: &'static M) {
     m::set_current(None);
     if m.has_p() {
         // An idle P has nobody waiting: not all would look for them there.
-        while let Some((g, _)) = m.p().runq.pop() {
-            sched().global.push(g);
-        }
+        global::take_over(m.p());
     }
     let mut idle = sched().idle.lock();
     let spare = m.has_p().then(|| idle::shelve_p(&mut idle, m));

@@ -28,6 +28,10 @@
 //! b, so 2 reads TRY or later, and the M must swap it back before d does. Without membarrier there is a
 //! fence between 1 and 2, and one at b. tests/model/handover.rs searches all of it.
 //!
+//! A goroutine that makes short calls into the gate all the time, of the kind that never switches, would
+//! mostly be met inside, or swap TRY back before d. So who finds TRY at 2, and has had its slice while
+//! others wait ([`is_due`]), hands the P over itself and makes the call without.
+//!
 //! **Busy threads.** A loop that lost its P competes with those who have one: the kernel knows nothing of
 //! Ps. So its thread is *lowered* to a tenth of the CPU, and since that cannot be undone, ends when the
 //! goroutine leaves it. Each such loop makes the slice longer, lest a thousand long computations become a
@@ -269,8 +273,8 @@ fn barrier() {
     }
 }
 
-/// Leaves the thread of `m` little of the CPU until it ends, under the idle lock: a thread about to end
-/// takes its number back under that too, so it cannot be another's by now.
+/// Leaves the thread of `m`, whose P was just taken, little of the CPU until it ends. Under the idle lock:
+/// a thread about to end takes its number back under that too, so the number is still its own.
 fn lower(m: &M) {
     let thread = m.thread.load(Ordering::Relaxed);
     if thread != 0 && !m.is_locked.load(Ordering::Relaxed) && !m.is_lowered.load(Ordering::Relaxed)

@@ -1,15 +1,16 @@
 //! The watcher: a thread of its own, without a P, that looks every now and then. Go's `sysmon`.
 //!
 //! What it does each round: makes the threads that were asked for; fires due timers; looks for events
-//! of descriptors if nobody else does (poll.rs); takes Ps from those who do not come back, and pays debts
-//! (retake.rs); tells those who wait for the last goroutine; has surplus threads end (reap.rs); looks for
-//! a deadlock.
+//! of descriptors if nobody else does (poll.rs); changes the number of Ps (procs.rs); takes Ps from those
+//! who do not come back, and pays debts (retake.rs); tells those who wait for the last goroutine; has
+//! surplus threads end (reap.rs); runs errands (errands.rs); looks for a deadlock.
 //!
 //! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not, at
 //! most 500 us while one P idles and another runs (a debt may have to be paid) or descriptors are busy
-//! (whoever looks for their events may be busy next), and for good once
-//! everything has been idle for 100 ms; only where goroutines wait that none of our own threads can
-//! wake, it looks for a deadlock once a second. Whoever takes the first P off the idle list wakes it.
+//! (whoever looks for their events may be busy next), less where somebody seems not to come back while
+//! others wait, and for good once everything has been idle for 100 ms; only where goroutines wait that
+//! none of our own threads can wake, it looks for a deadlock once a second, and it comes back for surplus
+//! threads and for stacks to trim. Whoever takes the first P off the idle list wakes it.
 //!
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.

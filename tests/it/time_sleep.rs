@@ -269,13 +269,18 @@ fn a_dropped_future_wakes_nobody() {
     thread(|| {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
+        let mut late = 0;
         for _ in 0..100 {
-            let mut sleep = pin!(sleep_async(MS));
+            let start = Instant::now();
+            let mut sleep = Box::pin(sleep_async(MS));
             let _ = sleep.as_mut().poll(&mut Context::from_waker(&waker));
+            drop(sleep);
+            // Where the system let us wait, it may have been dropped after its time.
+            late += usize::from(start.elapsed() >= MS);
         }
         drop(waker);
         std::thread::sleep(3 * MS);
-        assert_eq!(count.0.load(Ordering::SeqCst), 0);
+        assert!(count.0.load(Ordering::SeqCst) <= late);
         assert_eq!(
             Arc::strong_count(&count),
             1,

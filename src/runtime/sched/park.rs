@@ -59,7 +59,7 @@ pub(crate) fn enter() -> Token {
 /// Opens the bracket of an operation that may switch.
 ///
 /// On return a goroutine has a P, unless the bracket is an inner one.
-#[inline]
+#[inline(always)]
 pub(crate) fn enter_blocking() -> Token {
     let mut token = enter();
     if let Some(m) = token.m
@@ -438,7 +438,7 @@ pub(crate) fn yield_now() {
 #[inline(never)]
 fn begin_yield(token: &mut Token) -> Option<Parked> {
     no_park::check("yield_now", None);
-    *token = enter_blocking();
+    mem::forget(mem::replace(token, enter_blocking()));
     if token.m.is_none() {
         std::thread::yield_now();
         return None;

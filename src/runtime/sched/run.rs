@@ -6,7 +6,7 @@ use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::{Token, come_back};
 use super::{overflow, reap, sched, spawn, stats};
-use crate::runtime::coro::{Stack, Switch};
+use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
 use crate::runtime::runq::Slice;
@@ -95,8 +95,8 @@ fn run(m: &'static M, g: GRef, stack: Stack) {
                 }
                 m.current.set(Some(g));
             }
-            Switch::Yield => return requeue(m, g, false),
-            Switch::Preempted => return requeue(m, g, true),
+            Switch::Yield => return requeue(m, g),
+            Switch::Preempted => return requeue_for_all(m, g),
             Switch::Exit => {
                 // The goroutine's code counts as outside.
                 m.set_inside(true);
@@ -126,8 +126,8 @@ pub(super) fn switch_in_place(token: &Token, switch: Switch) {
                 return m.current.set(Some(g));
             }
         }
-        Switch::Yield => requeue(m, g, false),
-        Switch::Preempted => requeue(m, g, true),
+        Switch::Yield => requeue(m, g),
+        Switch::Preempted => requeue_for_all(m, g),
         Switch::Exit => crate::sys::fatal!("goroutine {} ended on another's stack", g.id()),
     }
     // `m` has slept in there until somebody brought `g`, with a P.
@@ -138,23 +138,33 @@ pub(super) fn switch_in_place(token: &Token, switch: Switch) {
 }
 
 /// Runs the last step of a park. False if `g` is to go on at once.
+#[inline(always)]
 fn park(m: &'static M, g: GRef) -> bool {
     let Some(commit) = g.commit.get() else {
         crate::sys::fatal!("goroutine {} parked without a commit", g.id())
     };
-    let is_locked = g.locked_m.get() != 0;
-    if is_locked {
-        // Counted before `g` can be found: whoever readies it takes the count back.
-        sched().idle.lock().locked_ms += 1;
+    if g.locked_m.get() != 0 {
+        return park_locked(m, g, commit);
     }
     g.status.set(State::Waiting);
     // SAFETY: the commit belongs to the park that has just saved its context.
+    let parked = unsafe { (commit.run)(commit.arg) };
+    // If it parked, `g` is somebody else's by now.
+    parked || !take_back(g)
+}
+
+/// The same for a goroutine that keeps its thread, which waits with it.
+#[cold]
+fn park_locked(m: &'static M, g: GRef, commit: Commit) -> bool {
+    // Counted before `g` can be found: whoever readies it takes the count back.
+    sched().idle.lock().locked_ms += 1;
+    g.status.set(State::Waiting);
+    // SAFETY: as in `park`.
     let parked = unsafe { (commit.run)(commit.arg) } || !take_back(g);
-    // From here on `g` is somebody else's, if it parked.
-    match (parked, is_locked) {
-        (true, true) => sleep_locked(m),
-        (false, true) => sched().idle.lock().locked_ms -= 1,
-        _ => {}
+    if parked {
+        sleep_locked(m);
+    } else {
+        sched().idle.lock().locked_ms -= 1;
     }
     parked
 }
@@ -187,7 +197,28 @@ fn sleep_locked(m: &'static M) {
 
 /// Queues a goroutine that gave up its turn.
 #[inline(always)]
-fn requeue(m: &'static M, g: GRef, to_global: bool) {
+fn requeue(m: &'static M, g: GRef) {
+    if g.locked_m.get() != 0 || !m.has_p() {
+        return requeue_for_all(m, g);
+    }
+    g.status.set(State::Runnable);
+    let p = m.p();
+    stats::count_one_more(&p.yields);
+    // As many wait here as before, for this M takes one of them in its place; unless it is one for whom
+    // nobody was woken yet.
+    let owes = p.debt.get() != 0;
+    let spill = p.runq.push_tail(g);
+    if owes || spill.is_some() {
+        spill
+            .into_iter()
+            .for_each(|spill| sched().global.push_all(spill));
+        wake_p();
+    }
+}
+
+/// The same for one that any P is to take: its time slice is over, it keeps its thread, or there is no P.
+#[cold]
+fn requeue_for_all(m: &'static M, g: GRef) {
     let is_locked = g.locked_m.get() != 0;
     if is_locked {
         sched().idle.lock().locked_ms += 1;
@@ -195,25 +226,10 @@ fn requeue(m: &'static M, g: GRef, to_global: bool) {
     g.status.set(State::Runnable);
     if m.has_p() {
         stats::count_one_more(&m.p().yields);
+        m.p().preempt.store(false, Ordering::Relaxed);
     }
-    if m.has_p() && !to_global {
-        // As many wait here as before, for this M takes one of them in its place; unless it is one
-        // for whom nobody was woken yet.
-        let owes = m.p().debt.get() != 0;
-        let spill = m.p().runq.push_tail(g);
-        if owes || spill.is_some() {
-            spill
-                .into_iter()
-                .for_each(|spill| sched().global.push_all(spill));
-            wake_p();
-        }
-    } else {
-        if m.has_p() {
-            m.p().preempt.store(false, Ordering::Relaxed);
-        }
-        sched().global.push(g);
-        wake_p();
-    }
+    sched().global.push(g);
+    wake_p();
     if is_locked {
         sleep_locked(m);
     }

@@ -21,6 +21,7 @@ use crate::runtime::pword::{State, Word};
 use crate::sys;
 use crate::sys::atomic::{Ordering, fence};
 use crate::sys::lock::Guard;
+use crate::sys::os;
 use std::{mem, ptr};
 
 /// What the idle lock guards.
@@ -30,8 +31,8 @@ pub(crate) struct Idle {
     pub(crate) ps: Vec<&'static P>,
     /// The number of the M that sleeps in the poller, is about to, or is on its way out; 0 if none is.
     poller: u32,
-    /// Ms that sleep because of a goroutine locked to them.
-    pub(crate) locked_ms: usize,
+    /// Ms that sleep because of a goroutine locked to them, less those woken before they were counted.
+    pub(crate) locked_ms: isize,
     /// Whether sysmon sleeps until a P is taken off the list.
     pub(crate) sysmon_asleep: bool,
     /// The least number of Ms on the list since it was last looked for surplus ones.
@@ -52,7 +53,18 @@ impl Idle {
 
     /// Whether no M is awake and every P idles.
     pub(crate) fn all_asleep(&self) -> bool {
-        self.ps.len() == sched().ps().len() && self.ms.len() + self.locked_ms == M::count()
+        let asleep = self.ms.len().checked_add_signed(self.locked_ms);
+        self.ps.len() == sched().ps().len() && asleep == Some(M::count())
+    }
+
+    /// Whether sysmon sleeps deeply, and is the caller's to wake, outside the lock. Its clock, which has
+    /// stood, is put right for those who run next.
+    fn rouse_sysmon(&mut self) -> bool {
+        let is_asleep = mem::take(&mut self.sysmon_asleep);
+        if is_asleep {
+            sysmon::set_now(os::nanotime());
+        }
+        is_asleep
     }
 
     /// Whether an M sleeps in the poller, or is about to.
@@ -238,25 +250,9 @@ pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
     true
 }
 
-/// Gives the P of `owner`, with a goroutine to run, to the M that the goroutine is locked to.
-pub(crate) fn hand_to_locked(owner: &M, g: GRef) {
-    let m = M::by_id(g.locked_m.get());
-    let p = owner.p();
-    let word = p.word.give_up(owner.word.get(), Some(m.id));
-    owner.drop_p();
-    m.handed.set(Some(Handed {
-        p,
-        word,
-        spinning: false,
-        g: Some(g),
-    }));
-    sched().idle.lock().locked_ms -= 1;
-    m.note.wake();
-}
-
 /// Wakes `m`, which is on no list any more, with a P.
 pub(super) fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
-    let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
+    let wake_sysmon = idle.rouse_sysmon();
     let is_poller = idle.poller == m.id;
     drop(idle);
     m.handed.set(Some(handed));
@@ -374,12 +370,7 @@ pub(crate) fn acquire_p(m: &M) -> bool {
     let Some((p, word)) = take_p(&mut idle, m) else {
         return false;
     };
-    let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
-    drop(idle);
-    m.set_p(p, word);
-    if wake_sysmon {
-        sched().sysmon.wake();
-    }
+    begin(idle, m, p, word);
     true
 }
 
@@ -422,9 +413,9 @@ pub(crate) fn take_back_p(m: &'static M) -> bool {
     true
 }
 
-/// Has `m`, which was just taken off the list by itself, own a P.
-fn begin(mut idle: Guard<'_, Idle>, m: &'static M, p: &'static P, word: Word) {
-    let wake_sysmon = mem::take(&mut idle.sysmon_asleep);
+/// Has `m`, which runs on the calling thread, own a P.
+fn begin(mut idle: Guard<'_, Idle>, m: &M, p: &'static P, word: Word) {
+    let wake_sysmon = idle.rouse_sysmon();
     drop(idle);
     m.set_p(p, word);
     if wake_sysmon {

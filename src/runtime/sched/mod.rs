@@ -13,6 +13,7 @@
 //! | `park` | the gate: entering and parking |
 //! | `ready` | a goroutine whose wait is over |
 //! | `commit` | the last steps of parks |
+//! | `locked` | a goroutine that keeps its thread |
 //! | `no_park` | parks that must not be, and those that must all the same |
 //! | `system_stack` | calls on the M's own stack |
 //! | `debt` | the wake-up that is put off |
@@ -65,6 +66,7 @@ pub(crate) mod idle;
     allow(dead_code, reason = "nobody waits for a descriptor")
 )]
 pub(crate) mod interrupt;
+mod locked;
 pub(crate) mod no_park;
 pub(crate) mod os_thread;
 mod overflow;

@@ -1,6 +1,6 @@
 //! A thread of one's own: `lock_os_thread`. Go's `LockOSThread`.
 //!
-//! A locked goroutine names its M, and whoever finds it runnable gives its P to that M (run.rs). The
+//! A locked goroutine names its M, and whoever finds it runnable gives its P to that M (locked.rs). The
 //! M runs nothing else meanwhile. While a goroutine unwinds, a park locks it in the same way (park.rs).
 
 use super::park::enter;

@@ -5,7 +5,7 @@
 use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::{Token, come_back};
-use super::{overflow, reap, sched, spawn, stats};
+use super::{locked, overflow, reap, sched, spawn, stats};
 use crate::runtime::coro::{Commit, Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
@@ -57,7 +57,7 @@ fn prepare(m: &'static M, g: GRef, slice: Slice) -> Option<Stack> {
     p.debt.set(u32::from(!p.runq.peek_next().is_null()));
     let locked_m = g.locked_m.get();
     if locked_m != 0 && locked_m != m.id {
-        idle::hand_to_locked(m, g);
+        locked::hand_p(m, g);
         return None;
     }
     if cfg!(sudog_chaos) && locked_m == 0 && g.last_m.get() == m.id {
@@ -156,15 +156,11 @@ fn park(m: &'static M, g: GRef) -> bool {
 /// The same for a goroutine that keeps its thread, which waits with it.
 #[cold]
 fn park_locked(m: &'static M, g: GRef, commit: Commit) -> bool {
-    // Counted before `g` can be found: whoever readies it takes the count back.
-    sched().idle.lock().locked_ms += 1;
     g.status.set(State::Waiting);
     // SAFETY: as in `park`.
     let parked = unsafe { (commit.run)(commit.arg) } || !take_back(g);
     if parked {
-        sleep_locked(m);
-    } else {
-        sched().idle.lock().locked_ms -= 1;
+        locked::sleep(m);
     }
     parked
 }
@@ -181,18 +177,6 @@ fn take_back(g: GRef) -> bool {
             g.status.get()
         ),
     }
-}
-
-/// Gives the P away and sleeps until the goroutine locked to `m` comes back with one.
-fn sleep_locked(m: &'static M) {
-    if m.has_p() && !idle::hand_over(m, false, None) {
-        crate::sys::fatal!(
-            "{} threads are in use, the limit, and a goroutine that must keep its own waits (it unwinds, \
-             or is in `no_park` or `on_system_stack`); raise it with Config::max_threads",
-            sched().settings().max_threads
-        );
-    }
-    idle::await_handed(m);
 }
 
 /// Queues a goroutine that gave up its turn.
@@ -219,10 +203,8 @@ fn requeue(m: &'static M, g: GRef) {
 /// The same for one that any P is to take: its time slice is over, it keeps its thread, or there is no P.
 #[cold]
 fn requeue_for_all(m: &'static M, g: GRef) {
+    // From the push on `g` is somebody else's.
     let is_locked = g.locked_m.get() != 0;
-    if is_locked {
-        sched().idle.lock().locked_ms += 1;
-    }
     g.status.set(State::Runnable);
     if m.has_p() {
         stats::count_one_more(&m.p().yields);
@@ -231,6 +213,6 @@ fn requeue_for_all(m: &'static M, g: GRef) {
     sched().global.push(g);
     wake_p();
     if is_locked {
-        sleep_locked(m);
+        locked::sleep(m);
     }
 }

@@ -46,12 +46,18 @@ const DEADLOCK_AFTER_NS: u64 = 10_000_000;
 /// A thread that is not ours may end, and nobody tells.
 const DEADLOCK_LOOK_EVERY_NS: u64 = 1_000_000_000;
 
-/// The time in milliseconds, as of our last look; good enough to say how long somebody waited.
+/// The time in milliseconds, as of our last look, or of the wake from a deep sleep; good enough to say how
+/// long somebody waited.
 static NOW_MS: AtomicU32 = AtomicU32::new(0);
 
 #[inline]
 pub(super) fn now_ms() -> u32 {
     NOW_MS.load(Ordering::Relaxed)
+}
+
+/// Sets what [`now_ms`] tells, by `os::nanotime`.
+pub(super) fn set_now(nanos: u64) {
+    NOW_MS.store(as_ms(nanos), Ordering::Relaxed);
 }
 
 /// A time of `os::nanotime` in the units of [`now_ms`].
@@ -199,7 +205,7 @@ impl Watch {
         let sched = sched();
         loop {
             let now = os::nanotime();
-            NOW_MS.store(as_ms(now), Ordering::Relaxed);
+            set_now(now);
             let mut did_something = self.make_threads();
             did_something |= sched.timers.run_overdue(now);
             did_something |= self.look_for_events(now);

@@ -6,12 +6,13 @@
 // The thread is made with the first `notify` and stays.
 //
 // 1. When the last receiver of a signal has gone, the thread does what the system would have done, if
-//    the process had left it to the system before.
+//    the process had left it to the system before; and about SIGQUIT what the runtime would have.
 // 2. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
 #![forbid(unsafe_code)]
 
 use crate::chan::{Receiver, Sender, fed};
 use crate::context::{CancelFunc, Context};
+use crate::runtime;
 use crate::sys::lock::Lock;
 use crate::sys::signal::{is_default, numbers};
 use signal_hook::consts::FORBIDDEN;
@@ -260,6 +261,9 @@ fn catch(signal: i32, handle: &Handle) -> io::Result<()> {
         return Ok(());
     }
     let was_default = is_default(signal)?;
+    if signal == Signal::SIGQUIT.0 {
+        runtime::leave_quit_to_program();
+    }
     handle.add_signal(signal)?;
     let mut hub = HUB.lock();
     // Another may have been faster: what it saw is what stood there before.
@@ -302,7 +306,13 @@ fn hand_out(signal: i32) {
     };
     drop(over);
     sinks.iter().for_each(|(_, sink)| sink.send(signal));
-    if sinks.is_empty() && was_default {
+    if !sinks.is_empty() {
+        return;
+    }
+    if signal == Signal::SIGQUIT.0 {
+        runtime::answer_quit();
+    }
+    if was_default {
         // Fails for numbers that nobody has; then there is nothing the system would do.
         let _ = emulate_default_handler(signal);
     }

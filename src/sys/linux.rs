@@ -370,18 +370,19 @@ extern "C" fn handle_segv(
 static ON_QUIT: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// Has `tell` called when SIGQUIT comes, in the handler, unless the process has a handler of its own or
-/// ignores it. Once.
-pub(crate) fn on_quit(tell: fn()) {
+/// ignores it; whether that is so. Once.
+pub(crate) fn on_quit(tell: fn()) -> bool {
     ON_QUIT.store(tell as *mut (), Ordering::Release);
     // SAFETY: both structs are plain data; the handler is installed after what it reads is set.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGQUIT, ptr::null(), &mut action);
-        if action.sa_sigaction == libc::SIG_DFL {
-            action.sa_sigaction = handle_quit as *const () as usize;
-            action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
-            libc::sigaction(libc::SIGQUIT, &action, ptr::null_mut());
+        if action.sa_sigaction != libc::SIG_DFL {
+            return false;
         }
+        action.sa_sigaction = handle_quit as *const () as usize;
+        action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigaction(libc::SIGQUIT, &action, ptr::null_mut()) == 0
     }
 }
 

@@ -51,6 +51,24 @@ fn all_asleep() -> ExitCode {
     })
 }
 
+/// The program receives the signal, as long as it wants to.
+#[cfg(feature = "signal")]
+fn received() -> ExitCode {
+    use sudog::signal::{Signal, notify};
+
+    start(|| {
+        let quits = notify(&[Signal::SIGQUIT]).unwrap();
+        quit_soon();
+        println!("received {:?}", quits.recv().unwrap());
+        // Nobody answers this one before the next comes.
+        sudog::time::sleep(Duration::from_millis(50));
+        drop(quits);
+        quit_soon();
+        let (_tx, rx) = bounded::<()>(0);
+        let _ = rx.recv();
+    })
+}
+
 pub fn cases() -> Vec<Case> {
     vec![
         Case {
@@ -83,6 +101,17 @@ pub fn cases() -> Vec<Case> {
                 output.assert_stderr("SIGQUIT: quit");
                 output.assert_stderr(" [running]:");
                 output.assert_no_stderr("waiter");
+            },
+        },
+        #[cfg(feature = "signal")]
+        Case {
+            name: "sigquit_is_the_programs_while_it_receives_it",
+            vars: &[("SUDOG_TRACEBACK", "all")],
+            program: received,
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stdout("received SIGQUIT");
+                output.assert_stderr("SIGQUIT: quit\n\ngoroutine 1 'main' [chan receive]:");
             },
         },
         Case {

@@ -73,7 +73,7 @@ mod overflow;
 pub(crate) mod park;
 pub(crate) mod poll;
 pub(crate) mod procs;
-mod quit;
+pub(crate) mod quit;
 pub(crate) mod ready;
 mod reap;
 pub(crate) mod retake;

@@ -9,17 +9,44 @@ use crate::runtime::config::Traceback;
 use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::{self, Stderr, os};
 
+/// Whether SIGQUIT is answered at all.
+static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the program receives SIGQUIT itself, and says when it does so no more.
+static IS_PROGRAMS: AtomicBool = AtomicBool::new(false);
+
 static IS_ASKED: AtomicBool = AtomicBool::new(false);
 
 /// Has SIGQUIT answered, if the settings ask for it. Once, before sysmon starts.
 pub(super) fn install(traceback: Traceback) {
     if traceback != Traceback::None {
-        os::on_quit(|| {
-            // Relaxed: the wake comes after it, and orders.
-            IS_ASKED.store(true, Ordering::Relaxed);
-            sched().sysmon.wake();
+        let is_installed = os::on_quit(|| {
+            if !IS_PROGRAMS.load(Ordering::Relaxed) {
+                ask();
+            }
         });
+        IS_INSTALLED.store(is_installed, Ordering::Relaxed);
     }
+}
+
+/// Leaves SIGQUIT to the program from now on, which calls [`answer_quit`] when nobody there wants one.
+#[cfg(feature = "signal")]
+pub(crate) fn leave_quit_to_program() {
+    IS_PROGRAMS.store(true, Ordering::Relaxed);
+}
+
+/// Does what would have been done about a SIGQUIT had the program not received it.
+#[cfg(feature = "signal")]
+pub(crate) fn answer_quit() {
+    if IS_INSTALLED.load(Ordering::Relaxed) {
+        ask();
+    }
+}
+
+fn ask() {
+    // Relaxed: the wake comes after it, and orders.
+    IS_ASKED.store(true, Ordering::Relaxed);
+    sched().sysmon.wake();
 }
 
 /// Answers a SIGQUIT. For sysmon, each round.

@@ -2,9 +2,9 @@
 //!
 //! [`go!`] starts a goroutine; [channels](chan) connect goroutines, and plain threads, with each other;
 //! a [`WaitGroup`](sync::WaitGroup), a [`JoinHandle`] or a [`scope`] waits for their end. Beneath it is
-//! Go's scheduler: goroutines on stacks of their own, as many of them at once as there are CPUs, work
-//! stealing. You write plain sequential code; there is no
-//! `async` and nothing to colour.
+//! Go's scheduler: goroutines on stacks of their own, run by as many processors (Go's word: a *P* is what a
+//! thread must hold to run goroutines) as there are CPUs, which take work from each other. You write plain
+//! sequential code; there is no `async` and nothing to colour.
 //!
 //! ```
 //! use sudog::{chan, go};
@@ -81,6 +81,14 @@
 //! - **A goroutine that waits for ever** is leaked with what it owns, as in Go.
 //! - **Not promised:** fairness between goroutines beyond first come, first served where they wait; an
 //!   order in which goroutines run; anything in a child after `fork`; use in signal handlers.
+#![cfg_attr(
+    not(all(feature = "macros", feature = "net", feature = "signal")),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        rustdoc::private_intra_doc_links,
+        reason = "some of what is linked to is left out"
+    )
+)]
 
 mod sys;
 

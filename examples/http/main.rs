@@ -29,12 +29,11 @@ use session::Session;
 
 const USAGE: &str = "\
 usage: http HOST:PORT DIRECTORY
-Serve the files of DIRECTORY over HTTP/1.1, and JSON at /api/status. With port 0
-the system chooses one, which is printed.
+Serve the files of DIRECTORY over HTTP/1.1, and JSON at /api/status.
 
 A path that is a directory gives its index.html. Links are followed, but not out
 of DIRECTORY. Limits: 64 KiB for the head of a request, 1 MiB for its body, 10 s
-for each, 75 s for an idle connection. SIGINT or SIGTERM stops it.
+for each, 75 s for an idle connection.
 ";
 
 /// What all connections share.

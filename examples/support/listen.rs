@@ -31,7 +31,12 @@ const TURN: (Duration, u32) = (Duration::from_millis(10), 100);
 
 /// Listens at `HOST:PORT`.
 pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => {
+            format!("cannot listen at {address}: {error}; HOST:PORT is wanted")
+        }
+        _ => cannot_listen(address, &error),
+    })
 }
 
 /// Listens at a path of the file system.

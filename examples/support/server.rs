@@ -53,9 +53,17 @@ const NO_ROOM: Duration = Duration::from_millis(50);
 /// How often we say so at most: it may last, and come and go with each client.
 const COMPLAIN: Duration = Duration::from_secs(60);
 
+/// What all servers say of themselves.
+const COMMON: &str = "
+With port 0 the system chooses one, which is printed. SIGINT or SIGTERM stops the
+server, once it has done what it has begun; SIGUSR1 has it print how many
+connections and goroutines there are.
+";
+
 /// Runs a server with its `N` arguments, and says what went wrong: its `main`.
 ///
-/// `--help` prints `usage`, which begins with `usage: NAME `; a wrong number of arguments is told it too.
+/// `--help` prints `usage`, which begins with `usage: NAME `, and what is common to all; a wrong number of
+/// arguments is shown `usage` too.
 pub fn run<const N: usize>(
     usage: &str,
     server: impl FnOnce([String; N]) -> Result<(), String>,
@@ -82,7 +90,7 @@ pub fn run_with(
         match &*argument {
             "--help" | "-h" if !options_end => {
                 // Fails if nobody reads, who then does not want to know.
-                let _ = io::stdout().write_all(usage.as_bytes());
+                let _ = io::stdout().write_all(format!("{usage}{COMMON}").as_bytes());
                 return ExitCode::SUCCESS;
             }
             "--" if !options_end => options_end = true,
@@ -100,7 +108,7 @@ pub fn run_with(
             ExitCode::FAILURE
         }
         None => {
-            eprint!("{usage}");
+            eprint!("{name}: wrong number of arguments\n{usage}");
             ExitCode::from(2)
         }
     }

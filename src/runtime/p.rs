@@ -62,9 +62,10 @@ pub(crate) struct Owned {
 unsafe impl Sync for P {}
 
 impl P {
-    pub(crate) fn new(id: u32, word: Word) -> P {
-        P {
-            word: PWord::new(word),
+    /// Makes one that idles.
+    pub(crate) fn new(id: u32) -> &'static P {
+        Box::leak(Box::new(P {
+            word: PWord::new(Word::idle(0)),
             preempt: AtomicBool::new(false),
             id,
             debt: Cell::new(0),
@@ -85,6 +86,6 @@ impl P {
                 next_id: 0,
                 end_id: 0,
             }),
-        }
+        }))
     }
 }

@@ -32,7 +32,7 @@ impl Ran {
         })
     }
 
-    fn one_more(&self) {
+    pub(crate) fn one_more(&self) {
         *self.count.lock().unwrap() += 1;
         self.changed.notify_all();
     }
@@ -51,7 +51,7 @@ impl Ran {
 }
 
 /// Finds the next goroutine for `m` and runs it, as `run.rs` does.
-fn run_next(m: &'static M) {
+pub(crate) fn run_next(m: &'static M) {
     let (g, _) = find_runnable(m).expect("no M of a model ends by itself");
     let p = m.p();
     p.debt.set(u32::from(!p.runq.peek_next().is_null()));
@@ -88,7 +88,7 @@ pub(crate) fn spawn_m(m: &'static M, ran: &'static Ran) -> Life {
 }
 
 /// An M that is on the idle list.
-fn spawn_sleeping_m(m: &'static M, ran: &'static Ran) -> Life {
+pub(crate) fn spawn_sleeping_m(m: &'static M, ran: &'static Ran) -> Life {
     Life::spawn(m, move || {
         idle::await_handed(m);
         live(m, ran);
@@ -114,14 +114,14 @@ pub(crate) fn finish(ms: Vec<Life>, ran: &Ran, goroutines: &[GRef]) {
 }
 
 /// Makes the calling thread that of `m` in the midst of a goroutine.
-fn become_goroutine_on(m: &'static M) {
+pub(crate) fn become_goroutine_on(m: &'static M) {
     set_current(m);
     m.current.set(Some(G::with_id(100 + u64::from(m.id))));
     m.set_inside(false);
 }
 
 /// The goroutine of [`become_goroutine_on`] ends or parks: its M looks for others.
-fn leave_goroutine(m: &'static M) {
+pub(crate) fn leave_goroutine(m: &'static M) {
     m.set_inside(true);
     m.current.set(None);
 }

@@ -81,6 +81,7 @@ mod note;
 mod offer;
 mod once;
 mod park_ready;
+mod procs;
 mod runq;
 mod rwlock;
 mod select;

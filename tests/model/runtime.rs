@@ -26,6 +26,14 @@ pub(crate) mod timer;
 #[path = "../../src/runtime/waiter.rs"]
 pub(crate) mod waiter;
 
+/// Settings that nobody sets here.
+pub(crate) mod config {
+    pub(crate) const MAX_PROCS: usize = 4;
+
+    pub(crate) fn default_procs() -> usize {
+        1
+    }
+}
 pub(crate) mod coro {
     pub(crate) use super::nouns::{Commit, Stack, StackList, Switch};
 }

@@ -73,6 +73,9 @@ mod overflow;
 pub(crate) mod park;
 pub(crate) mod poll;
 pub(crate) mod procs;
+#[cfg(test)]
+#[path = "procs/tests.rs"]
+mod procs_tests;
 pub(crate) mod quit;
 pub(crate) mod ready;
 mod reap;

@@ -22,7 +22,7 @@
 use super::{global, idle, retake, sched, spawn};
 use crate::runtime::config::{self, MAX_PROCS};
 use crate::runtime::p::P;
-use crate::runtime::pword::{State, Word};
+use crate::runtime::pword::State;
 use crate::sys::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sys::os;
 use std::slice;
@@ -92,9 +92,8 @@ impl Procs {
     /// Makes Ps until there are `count`. For the start and for sysmon.
     fn make(&self, count: usize) {
         for index in self.made.load(Ordering::Relaxed)..count {
-            let p = Box::leak(Box::new(P::new(index as u32, Word::idle(0))));
             // SAFETY: there is room, and nobody looks there yet (invariant 1).
-            unsafe { self.slots.add(index).write(p) };
+            unsafe { self.slots.add(index).write(P::new(index as u32)) };
             // Release: pairs with the Acquire in `first`.
             self.made.store(index + 1, Ordering::Release);
         }
@@ -148,7 +147,7 @@ impl Procs {
     }
 
     /// Asks for as many as the system allows, unless somebody has given a number.
-    fn follow(&self, allowed: impl FnOnce() -> usize) {
+    pub(crate) fn follow(&self, allowed: impl FnOnce() -> usize) {
         let seen = self.wanted.load(Ordering::Relaxed);
         if seen & FOLLOWS == 0 {
             return;
@@ -164,7 +163,7 @@ impl Procs {
     }
 
     /// Does some of what was asked for, if anything was. For sysmon.
-    pub(super) fn resize(&self) -> bool {
+    pub(crate) fn resize(&self) -> bool {
         // First: what was asked for by then is wanted, or something later.
         let asked = self.asked.load(Ordering::Acquire);
         if asked == self.answered.load(Ordering::Relaxed) {
@@ -239,6 +238,3 @@ fn end(p: &'static P) -> bool {
     p.word.bury(own);
     true
 }
-
-#[cfg(test)]
-mod tests;

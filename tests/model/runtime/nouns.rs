@@ -329,6 +329,18 @@ pub(crate) struct P {
     pub(crate) tick: AtomicU64,
     pub(crate) steals: AtomicU64,
     pub(crate) runq: RunQ,
+    pub(crate) timers: PTimers,
+}
+
+/// What a P has of timers: none.
+pub(crate) struct PTimers;
+
+impl PTimers {
+    pub(crate) fn open(&self) {}
+
+    pub(crate) fn close(&self) -> Vec<(u64, super::timer::Target)> {
+        Vec::new()
+    }
 }
 
 // SAFETY: the cells are watched by the checker.
@@ -347,6 +359,7 @@ impl P {
             tick: AtomicU64::new(1),
             steals: AtomicU64::new(0),
             runq: RunQ::new(),
+            timers: PTimers,
         });
         let _ = (p.word.read(), p.runq.peek_next());
         p.preempt.load(Ordering::Relaxed);

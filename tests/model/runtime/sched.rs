@@ -1,5 +1,5 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `hold`, `idle`, `interrupt`, `no_park`, `park`, `poll`, `ready` and `woken`, on a scheduler without
+//! `global`, `hold`, `idle`, `interrupt`, `no_park`, `park`, `poll`, `procs`, `ready` and `woken`, on a scheduler without
 //! stacks and sysmon, whose timers are due when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
@@ -28,6 +28,8 @@ pub(crate) mod no_park;
 pub(crate) mod park;
 #[path = "../../../src/runtime/sched/poll.rs"]
 pub(crate) mod poll;
+#[path = "../../../src/runtime/sched/procs.rs"]
+pub(crate) mod procs;
 #[path = "../../../src/runtime/sched/ready.rs"]
 pub(crate) mod ready;
 #[path = "../../../src/runtime/sched/woken.rs"]
@@ -43,11 +45,12 @@ use crate::sys::lock::Lock;
 use crate::sys::note::Note;
 use counters::Counters;
 use global::GlobalQueue;
+use procs::Procs;
 use std::cell::Cell;
 
 pub(crate) struct Sched {
     settings: Settings,
-    ps: Vec<&'static P>,
+    procs: Procs,
     pub(crate) ms: Vec<&'static M>,
     pub(crate) counters: Counters,
     pub(crate) lent: AtomicUsize,
@@ -80,7 +83,7 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
         settings: Settings {
             max_threads: m_count as usize,
         },
-        ps: (0..p_count).map(P::new).collect(),
+        procs: Procs::new(p_count as usize, true),
         ms: (1..=m_count).map(super::nouns::M::with_id).collect(),
         counters,
         lent: AtomicUsize::new(0),
@@ -95,7 +98,9 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
     });
     sched.lent.store(0, Ordering::Relaxed);
     assert!(sched.global.is_empty());
-    for (p, m) in sched.ps.iter().zip(&sched.ms) {
+    assert!(!sched.procs.resize());
+    assert_eq!(sched.procs.wanted(), sched.procs.all().len());
+    for (p, m) in sched.ps().iter().zip(&sched.ms) {
         let word = p.word.acquire(Word::idle(0), m.id);
         m.set_p(p, word.expect("a new P is idle"));
     }
@@ -107,7 +112,11 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
 
 impl Sched {
     pub(crate) fn ps(&self) -> &[&'static P] {
-        &self.ps
+        self.procs.in_use()
+    }
+
+    pub(crate) fn procs(&self) -> &Procs {
+        &self.procs
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -146,10 +155,17 @@ pub(crate) mod sysmon {
 
 /// In a model all Ms come back.
 pub(crate) mod retake {
+    use super::Word;
+
     pub(super) fn note_thread_limit() {}
 
     pub(super) fn is_due(_: &crate::runtime::p::P) -> bool {
         false
+    }
+
+    /// They are inside, whenever one looks: a P is had when it idles or is lent.
+    pub(super) fn take_for(_: &crate::runtime::p::P, _: Word, _: u32) -> Option<Word> {
+        None
     }
 }
 
@@ -170,7 +186,7 @@ pub(crate) mod timing {
     use crate::runtime::enter;
     use crate::runtime::g::GRef;
     use crate::runtime::p::P;
-    use crate::runtime::timer::DEADLINE;
+    use crate::runtime::timer::{DEADLINE, Target};
     use crate::runtime::waiter::Waiter;
     use crate::sys::atomic::{AtomicU64, Ordering};
     use crate::sys::lock::Lock;
@@ -231,6 +247,11 @@ pub(crate) mod timing {
             is_ours
         }
 
+        /// No P of a model has any, when its use ends.
+        pub(super) fn push(&self, _: u64, _: Target) {
+            unreachable!("a P without timers");
+        }
+
         /// Says that there will be a timer, and what it starts.
         pub(crate) fn use_one(&self, g: GRef) {
             self.is_used.set(true);
@@ -282,4 +303,6 @@ pub(crate) mod spawn {
     pub(crate) fn take_stacks_if_short(_: &P, _: &mut StackList) {}
 
     pub(crate) fn shelve_all(_: StackList) {}
+
+    pub(super) fn give_all_back(_: &P) {}
 }

@@ -1,19 +1,20 @@
 //! One case of a select, whatever its channel carries.
 
-use super::core::{Core, Side, State};
+use super::core::{Core, State};
 use super::ends::{Receiver, Sender};
+use super::marks::Side;
 use super::offer::Hold;
 use super::raw::{Chan, Tried};
-use crate::runtime::{Outcome, Sudog};
+use crate::runtime::{Outcome, Sudog, Ticket, Waiter};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One case, whatever it carries.
 #[doc(hidden)]
 pub struct Case<'a> {
-    /// `None` if a guard has taken the case out.
-    pub(super) core: Option<&'a Core>,
+    /// A channel, which begins with its core; null if a guard has taken the case out.
     chan: *const (),
     attempt: Attempt,
     pub(super) side: Side,
@@ -63,37 +64,33 @@ impl<'a> CaseRef<'_, 'a> {
 
 impl<'a> Case<'a> {
     pub(super) fn recv<T>(rx: Option<&'a Receiver<T>>) -> Case<'a> {
-        Case::new(rx.map(|rx| &*rx.chan), attempt_recv::<T>, Side::Recv)
+        Case::new(rx.map(|rx| &rx.chan), attempt_recv::<T>, Side::Recv)
     }
 
     pub(super) fn send<T>(tx: Option<&'a Sender<T>>) -> Case<'a> {
-        Case::new(tx.map(|tx| &*tx.chan), attempt_send::<T>, Side::Send)
+        Case::new(tx.map(|tx| &tx.chan), attempt_send::<T>, Side::Send)
     }
 
     /// A send whose value is yet to be made.
     pub(super) fn offer<T>(tx: Option<&'a Sender<T>>) -> Case<'a> {
-        Case::new(tx.map(|tx| &*tx.chan), attempt_offer::<T>, Side::Send)
+        Case::new(tx.map(|tx| &tx.chan), attempt_offer::<T>, Side::Send)
     }
 
-    fn new<T>(chan: Option<&'a Chan<T>>, attempt: Attempt, side: Side) -> Case<'a> {
-        let core = chan.map(|chan| &chan.core);
-        let chan = chan.map_or(ptr::null(), ptr::from_ref).cast();
-        // SAFETY: the functions that call us pass an attempt of the channel's type.
-        unsafe { Case::untyped(core, chan, attempt, side) }
+    #[inline]
+    fn new<T>(chan: Option<&'a Arc<Chan<T>>>, attempt: Attempt, side: Side) -> Case<'a> {
+        let chan = chan.map_or(ptr::null(), Arc::as_ptr).cast();
+        // SAFETY: the functions that call us pass an attempt of the channel's type, and the channel is
+        // borrowed for `'a`.
+        unsafe { Case::untyped(chan, attempt, side) }
     }
 
     /// Makes a case of what is known of a channel without its type.
     ///
     /// # Safety
-    /// The attempt is one of the channel's type.
-    pub(super) unsafe fn untyped(
-        core: Option<&'a Core>,
-        chan: *const (),
-        attempt: Attempt,
-        side: Side,
-    ) -> Case<'a> {
+    /// The channel, if it is not null, is there for `'a`; and the attempt is one of its type.
+    #[inline]
+    pub(super) unsafe fn untyped(chan: *const (), attempt: Attempt, side: Side) -> Case<'a> {
         Case {
-            core,
             chan,
             attempt,
             side,
@@ -107,9 +104,26 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// `None` if a guard has taken the case out.
+    #[inline]
+    pub(super) fn core(&self) -> Option<&'a Core> {
+        // SAFETY: null, or a channel that is there for `'a`, and begins with its core (`Chan` is
+        // `repr(C)`).
+        unsafe { self.chan.cast::<Core>().as_ref() }
+    }
+
+    /// The same of a case that others may be writing to: to its sudog.
+    ///
+    /// # Safety
+    /// The case is there.
+    pub(super) unsafe fn core_of(case: *const Case<'a>) -> Option<&'a Core> {
+        // SAFETY: our caller's promise; and as above.
+        unsafe { (*case).chan.cast::<Core>().as_ref() }
+    }
+
     /// When its channel will have a value, if that is known.
     pub(super) fn due(&self) -> Option<Instant> {
-        let core = self.core.filter(|_| self.side == Side::Recv)?;
+        let core = self.core().filter(|_| self.side == Side::Recv)?;
         core.due()
     }
 
@@ -121,8 +135,9 @@ impl<'a> Case<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn looks_ready(&self) -> bool {
-        self.core.is_some_and(|core| core.looks_ready(self.side))
+        self.core().is_some_and(|core| core.looks_ready(self.side))
     }
 
     /// # Safety
@@ -131,15 +146,6 @@ impl<'a> Case<'a> {
         self.need_slot();
         // SAFETY: the function, the channel and the slot are of one type; and our caller's promise.
         unsafe { (self.attempt)(self.chan, state, self.slot) }
-    }
-
-    /// # Safety
-    /// The lock of the channel is held.
-    pub(super) unsafe fn is_ready(&self) -> bool {
-        self.core.is_some_and(|core| {
-            // SAFETY: our caller's promise.
-            core.is_ready(unsafe { core.state.held() }, self.side)
-        })
     }
 
     /// Notes how the wait of this case has ended; true if with something.
@@ -152,8 +158,13 @@ impl<'a> Case<'a> {
     }
 
     /// Makes the sudog of another wait; it keeps its turn.
-    pub(super) fn renew(&mut self, sudog: Sudog) -> NonNull<Sudog> {
-        self.sudog = sudog.in_turn(self.sudog.turn);
+    #[inline]
+    pub(super) fn renew(
+        &mut self,
+        waiter: Waiter,
+        contest: Option<(Ticket, u32)>,
+    ) -> NonNull<Sudog> {
+        self.sudog.renew(waiter, self.slot, contest);
         NonNull::from(&mut self.sudog)
     }
 }

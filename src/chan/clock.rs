@@ -82,6 +82,8 @@ impl Clock {
         self.base.checked_add(Duration::from_nanos(nanos))
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn is_due(&self) -> bool {
         self.due().is_some_and(|due| due <= Instant::now())
     }

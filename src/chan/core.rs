@@ -6,12 +6,14 @@
 //!    [`Core::finish`], which do these after it.
 //! 2. The marks and `len` mirror the state for those who look without the lock. They are written under
 //!    it (Release), so whoever knows that an operation was done sees it (Acquire); the marks first, so
-//!    that what is seen in `len` can be had.
+//!    that what is seen in `len` can be had. Nobody leaves the lock before they are up to date, so who
+//!    has just taken it may go by them.
 //! 3. Watchers only want to know that an operation could succeed; they are told, and look for
 //!    themselves. All of them are told each time, so one who does not come keeps nobody waiting.
 //! 4. What nearly every operation needs is in one cache line; the rest is behind it.
 
 use super::clock::Clock;
+use super::marks::{CAN_RECV, CAN_SEND, CLOSED, FED, NEVER, Side, TIMER, WATCHED};
 use crate::runtime::{self, Outcome, Sudog, Tasks, Token, Turn, WaitQ, Waiter, Woken};
 use crate::sys::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::spin::{self, SpinLock};
@@ -58,20 +60,6 @@ const UNBOUNDED: usize = usize::MAX;
 
 const MANY: u32 = u32::MAX;
 
-/// A send would not have to wait.
-const CAN_SEND: u8 = 1;
-/// A receive would not have to wait.
-const CAN_RECV: u8 = 2;
-const CLOSED: u8 = 4;
-/// Somebody watches.
-const WATCHED: u8 = 8;
-/// Of [`Flavor::Timer`].
-const TIMER: u8 = 16;
-/// Of [`Flavor::Never`].
-const NEVER: u8 = 32;
-/// Of [`Flavor::Fed`].
-const FED: u8 = 64;
-
 /// What the lock protects, besides the buffer, which is the typed channel's, and who watches.
 pub(super) struct State {
     pub(super) receivers: WaitQ,
@@ -88,22 +76,6 @@ pub(super) type Guard<'a> = spin::Guard<'a, State, AtomicU8>;
 struct Watch {
     for_value: WaitQ,
     for_room: WaitQ,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Side {
-    Send,
-    Recv,
-}
-
-impl Side {
-    #[inline]
-    const fn bit(self) -> u8 {
-        match self {
-            Side::Send => CAN_SEND,
-            Side::Recv => CAN_RECV,
-        }
-    }
 }
 
 impl Core {
@@ -148,7 +120,7 @@ impl Core {
     }
 
     #[inline]
-    fn marks(&self, ordering: Ordering) -> u8 {
+    pub(super) fn marks(&self, ordering: Ordering) -> u8 {
         self.state.beside.load(ordering)
     }
 
@@ -195,7 +167,9 @@ impl Core {
     /// Whether an operation would not have to wait, seen without the lock.
     #[inline]
     pub(super) fn looks_ready(&self, side: Side) -> bool {
-        self.marks(Ordering::Acquire) & side.bit() != 0 || self.clock().is_some_and(Clock::is_due)
+        let marks = self.marks(Ordering::Acquire);
+        marks & (side.bit() | TIMER) != 0
+            && (marks & side.bit() != 0 || self.clock().is_some_and(Clock::is_due))
     }
 
     /// The same by one who holds the lock. A queue may hold waiters whose wait is over, so this may
@@ -211,6 +185,20 @@ impl Core {
     #[inline]
     pub(super) fn is_closed_under(&self, _: &State) -> bool {
         self.marks(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// Whether the marks are up to date, as one finds them who takes the lock; for assertions.
+    pub(super) fn is_mirrored(&self, state: &State) -> bool {
+        let marks = self.marks(Ordering::Relaxed);
+        marks & CLOSED != 0 || marks & (CAN_SEND | CAN_RECV) == state.sides()
+    }
+
+    /// Mirrors that a waiter was queued on this side, which lets the other succeed; nothing else has
+    /// changed.
+    #[inline]
+    pub(super) fn mirror_waiter(&self, _: &State, side: Side) {
+        let marks = self.marks(Ordering::Relaxed) | side.other_bit();
+        self.state.beside.store(marks, Ordering::Release);
     }
 
     /// Whether somebody watches.

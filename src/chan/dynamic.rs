@@ -6,9 +6,10 @@
 //! channel.
 
 use super::case::{Attempt, Case, attempt_offer, attempt_recv};
-use super::core::{Core, Side};
+use super::core::Core;
 use super::ends::{Receiver, Sender};
 use super::error::{RecvError, SelectTimeoutError, SendError, TrySelectError};
+use super::marks::Side;
 use super::offer::{Hold, Offer};
 use super::raw::Chan;
 use super::{ready, select};
@@ -257,8 +258,7 @@ impl<'a> Select<'a> {
     ) -> Option<SelectedOperation<'a>> {
         let case_of = |op: &Operation<'a>| {
             // SAFETY: the channel is borrowed for `'a`, and is of the vtable's type.
-            let mut case =
-                unsafe { Case::untyped(Some(op.core), op.chan, op.vtable.attempt, op.side) };
+            let mut case = unsafe { Case::untyped(op.chan, op.vtable.attempt, op.side) };
             case.make_slot = op.vtable.make_slot;
             case
         };

@@ -52,6 +52,7 @@ mod error;
 mod future;
 mod iter;
 mod locks;
+mod marks;
 mod offer;
 mod raw;
 mod ready;

@@ -8,7 +8,8 @@
 //! 4. A late offer (see `offer.rs`) has the receiver that claims it wait, or a place in the buffer
 //!    kept for its value.
 
-use super::core::{Core, Flavor, Side, State};
+use super::core::{Core, Flavor, State};
+use super::marks::Side;
 use super::wait::{Begun, Wait, end_wait};
 use crate::runtime::{self, Outcome, Place, Sudog, Turn, WaitReason, Waiter};
 use std::cell::UnsafeCell;

@@ -2,8 +2,9 @@
 //!
 //! 1. *Look.* Without a lock: of the cases that look ready one is picked at random and tried under
 //!    its own lock. Most selects end here.
-//! 2. *Try all*, with all locks held, taken in the order of their addresses: at that instant no case
-//!    is ready, so `default` may be taken.
+//! 2. *Try all*, with all locks held, taken in the order of their addresses. As they are taken the marks
+//!    say whether there is anything to try. If nothing was done, at that instant no case is ready, so
+//!    `default` may be taken.
 //! 3. *Enqueue* a sudog for each case, all with the same ticket, and park; the commit unlocks all.
 //! 4. *Leave.* Whoever took the ticket has ended the wait for one case; the sudogs of the others are
 //!    taken out of their queues. No other case had any effect.
@@ -12,11 +13,9 @@
 //! withdrawn all begins again, with the old places in the queues.
 
 use super::case::{Case, CaseRef};
-use super::locks::{for_each_locked, lock_all, unlock_all, unlock_but};
+use super::locks::{Locked, for_each_locked, lock_all, unlock_all, unlock_but};
 use super::tries::{Found, Late, look, try_all};
-use crate::runtime::{
-    self, Commit, Parked, Place, Sudog, Ticket, Token, WaitReason, Waiter, Woken,
-};
+use crate::runtime::{self, Commit, Parked, Place, Ticket, Token, WaitReason, Waiter, Woken};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -137,24 +136,24 @@ unsafe fn begin(
 ) -> Begun {
     let found = match look(runtime::enter_blocking(), cases, biased) {
         Found::None(token) => {
-            let first = lock_all(cases);
-            match try_all(token, cases, biased, first) {
+            let locked = lock_all(cases);
+            match try_all(token, cases, biased, locked) {
                 Found::None(token) if deadline.is_some_and(|end| Instant::now() >= end) => {
-                    unlock_but(first, None);
+                    unlock_but(locked.first, None);
                     drop(token);
                     return Begun::Over(cases.len());
                 }
                 Found::None(token) if runtime::is_park_forbidden() => {
-                    unlock_but(first, None);
+                    unlock_but(locked.first, None);
                     drop(token);
                     runtime::refuse_park(Place {
-                        reason: reason_of(first),
+                        reason: reason_of(locked.first),
                         at,
                     });
                 }
                 // SAFETY: our caller's promise; all locks are held.
                 Found::None(token) => unsafe {
-                    return enqueue(token, cases, first, (biased, deadline), wait, at);
+                    return enqueue(token, cases, locked, (biased, deadline), wait, at);
                 },
                 found => found,
             }
@@ -173,10 +172,10 @@ unsafe fn begin(
 fn try_once<'a>(cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
     match look(runtime::enter(), cases, biased) {
         Found::None(token) => {
-            let first = lock_all(cases);
-            let found = try_all(token, cases, biased, first);
+            let locked = lock_all(cases);
+            let found = try_all(token, cases, biased, locked);
             if matches!(found, Found::None(_)) {
-                unlock_but(first, None);
+                unlock_but(locked.first, None);
             }
             found
         }
@@ -196,70 +195,108 @@ fn reason_of(first: *const Case<'_>) -> WaitReason {
 /// Queues all cases and parks. All locks are held.
 ///
 /// # Safety
-/// As for `begin`; the chain is that of the locks.
+/// As for `begin`.
+#[inline(always)]
 unsafe fn enqueue<'a>(
     token: Token,
     cases: &mut [&mut Case<'a>],
-    first: *const Case<'a>,
+    locked: Locked<'a>,
     (is_biased, deadline): (bool, Option<Instant>),
     wait: &mut MaybeUninit<Wait>,
     at: &'static Location<'static>,
 ) -> Begun {
-    let reason = reason_of(first);
-    let place = Place { reason, at };
-    let mut is_watched = false;
-    // SAFETY: all locks are held.
-    unsafe {
-        for_each_locked(first, |core| {
-            is_watched |= core.is_watched(core.state.held());
-        });
+    let first = locked.first;
+    if locked.marks.is_special() || deadline.is_some() {
+        // SAFETY: our caller's promise.
+        return unsafe { enqueue_early(token, cases, locked, (is_biased, deadline), wait, at) };
     }
-    let due = cases.iter().filter_map(|case| case.due()).min();
-    let limit = deadline.into_iter().chain(due).min();
-    let is_early = is_watched || limit.is_some();
-    let waiter = if is_early {
-        token.early_waiter(limit.is_none())
-    } else {
-        token.waiter()
+    let waiter = token.waiter();
+    // SAFETY: all locks are held.
+    let ticket = unsafe { queue_all(cases, locked, is_biased, waiter) };
+    let place = Place {
+        reason: reason_of(first),
+        at,
     };
+    let wait = wait.write(Wait {
+        token,
+        waiter,
+        is_early: false,
+        kind: WaitKind::Queued(ticket),
+    });
+    let commit = Commit {
+        run: unlock_all,
+        arg: first.cast_mut().cast(),
+    };
+    // SAFETY: the commit releases the locks we hold.
+    match unsafe { wait.token.begin_park(waiter, place, commit) } {
+        Some(parked) => Begun::Parked(parked),
+        None => Begun::Over(end(wait, cases)),
+    }
+}
+
+/// Puts a sudog of each case into its queue, all with the ticket that this opens. All locks are held.
+///
+/// # Safety
+/// As for `begin`.
+#[inline(always)]
+unsafe fn queue_all(
+    cases: &mut [&mut Case<'_>],
+    locked: Locked<'_>,
+    is_biased: bool,
+    waiter: Waiter,
+) -> Ticket {
     let ticket = waiter.claim().open();
-    // From anywhere in the circle: of several cases on one channel the first in the queue is served.
     let count = cases.len();
-    let start = if is_biased || count < 2 {
-        0
-    } else {
-        runtime::random() as usize % count
+    // From anywhere in the circle: of several cases on one channel the first in the queue is served.
+    let mut index = match locked.has_twins && !is_biased {
+        true => runtime::random() as usize % count,
+        false => 0,
     };
-    for index in (start..count).chain(0..start) {
+    for _ in 0..count {
         let case = &mut *cases[index];
-        let Some(core) = case.core else { continue };
-        case.need_slot();
-        let (side, slot) = (case.side, case.slot);
-        let sudog = case.renew(Sudog::contested(waiter, slot, ticket, index as u32));
-        // SAFETY: under its lock; the sudog stays in our caller's frame until it is out of the queue.
-        unsafe {
-            let state = core.state.held();
-            core.enqueue(state, side, sudog);
-            core.mirror(state);
+        if let Some(core) = case.core() {
+            case.need_slot();
+            let side = case.side;
+            let sudog = case.renew(waiter, Some((ticket, index as u32)));
+            // SAFETY: under its lock; the sudog stays in our caller's frame until it is out of the queue.
+            unsafe {
+                let state = core.state.held();
+                core.enqueue(state, side, sudog);
+                core.mirror_waiter(state, side);
+            }
+        }
+        index += 1;
+        if index == count {
+            index = 0;
         }
     }
-    if !is_early {
-        let wait = wait.write(Wait {
-            token,
-            waiter,
-            is_early,
-            kind: WaitKind::Queued(ticket),
-        });
-        let commit = Commit {
-            run: unlock_all,
-            arg: first.cast_mut().cast(),
-        };
-        // SAFETY: the commit releases the locks we hold.
-        return match unsafe { wait.token.begin_park(waiter, place, commit) } {
-            Some(parked) => Begun::Parked(parked),
-            None => Begun::Over(end(wait, cases)),
-        };
-    }
+    ticket
+}
+
+/// The same where somebody watches and is to be told, or where time may end the wait.
+///
+/// # Safety
+/// As for `enqueue`.
+#[cold]
+#[inline(never)]
+unsafe fn enqueue_early<'a>(
+    token: Token,
+    cases: &mut [&mut Case<'a>],
+    locked: Locked<'a>,
+    (is_biased, deadline): (bool, Option<Instant>),
+    wait: &mut MaybeUninit<Wait>,
+    at: &'static Location<'static>,
+) -> Begun {
+    let first = locked.first;
+    let place = Place {
+        reason: reason_of(first),
+        at,
+    };
+    let due = cases.iter().filter_map(|case| case.due()).min();
+    let limit = deadline.into_iter().chain(due).min();
+    let waiter = token.early_waiter(limit.is_none());
+    // SAFETY: all locks are held.
+    let ticket = unsafe { queue_all(cases, locked, is_biased, waiter) };
     let mut woken = Woken::default();
     // SAFETY: the locks are ours; whoever ends the wait now does so by the latch.
     unsafe {
@@ -273,7 +310,7 @@ unsafe fn enqueue<'a>(
     let wait = wait.write(Wait {
         token,
         waiter,
-        is_early,
+        is_early: true,
         kind: WaitKind::Queued(ticket),
     });
     // SAFETY: the waiter is this goroutine's.
@@ -361,13 +398,16 @@ fn leave_queues(cases: &mut [&mut Case<'_>], waiter: Waiter, ticket: Ticket) -> 
     };
     let winner = (winner as usize).min(cases.len());
     for (index, case) in cases.iter_mut().enumerate() {
-        let Some(core) = case.core else { continue };
+        let Some(core) = case.core() else { continue };
         if index != winner {
             let side = case.side;
             let mut state = core.state.lock();
+            let queue = state.queue(side);
             // SAFETY: under its lock; our own sudog, which is in this queue if in any.
-            unsafe { state.queue(side).remove(NonNull::from(&mut case.sudog)) };
-            core.mirror(&state);
+            let was_queued = unsafe { queue.remove(NonNull::from(&mut case.sudog)) };
+            if was_queued && queue.is_empty() {
+                core.mirror(&state);
+            }
         }
     }
     winner

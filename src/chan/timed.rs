@@ -1,6 +1,6 @@
 //! Sends and receives that do not wait past a deadline.
 
-use super::core::Side;
+use super::marks::Side;
 use super::raw::{Chan, Missing, Tried, Unsent, sends};
 use super::wait::{Begun, end_wait};
 use crate::runtime::{self, Outcome, Place, Turn};

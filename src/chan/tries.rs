@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::core::{Core, Guard};
-use super::locks::unlock_but;
+use super::locks::{Locked, unlock_but};
 use super::offer::Hold;
 use super::raw::Tried;
 use crate::runtime::{self, Outcome, Sudog, Tasks, Token, Waiter};
@@ -27,45 +27,54 @@ pub(super) struct Late<'a> {
 }
 
 /// Tries one of the cases that look ready.
+#[inline(always)]
 pub(super) fn look<'a>(token: Token, cases: &mut [&mut Case<'a>], biased: bool) -> Found<'a> {
-    let Some(index) = pick(cases, biased, Case::looks_ready) else {
-        return Found::None(token);
-    };
-    let case = &mut *cases[index];
-    let Some(core) = case.core else {
-        return Found::None(token);
-    };
-    let mut state = core.state.lock();
-    // SAFETY: under its lock.
-    match unsafe { case.attempt(&mut state) } {
-        Tried::Blocked => {
-            core.mirror(&state);
-            Found::None(token)
-        }
-        tried => case.conclude(tried, index, token, core, state),
+    match pick(cases, biased) {
+        Some(index) => cases[index].try_alone(index, token),
+        None => Found::None(token),
     }
 }
 
 /// Tries the cases that are ready, under all locks. They stay locked if none can be done.
+#[inline(always)]
 pub(super) fn try_all<'a>(
     token: Token,
     cases: &mut [&mut Case<'a>],
     biased: bool,
-    first: *const Case<'a>,
+    locked: Locked<'a>,
+) -> Found<'a> {
+    if locked.marks.may_be_ready() {
+        try_ready(token, cases, biased, locked)
+    } else {
+        Found::None(token)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn try_ready<'a>(
+    token: Token,
+    cases: &mut [&mut Case<'a>],
+    biased: bool,
+    locked: Locked<'a>,
 ) -> Found<'a> {
     loop {
-        // SAFETY: all locks are held.
-        let Some(index) = pick(cases, biased, |case| unsafe { case.is_ready() }) else {
+        let Some(index) = pick(cases, biased) else {
             return Found::None(token);
         };
         let case = &mut *cases[index];
-        let Some(core) = case.core else {
+        let Some(core) = case.core() else {
             return Found::None(token);
         };
-        // SAFETY: all locks are held; a case that was tried in vain is not ready any more.
-        let tried = unsafe { case.attempt(core.state.held()) };
-        if !matches!(tried, Tried::Blocked) {
-            unlock_but(first, Some(core));
+        // SAFETY: all locks are held.
+        let state = unsafe { core.state.held() };
+        // SAFETY: under its lock.
+        let tried = unsafe { case.attempt(state) };
+        if matches!(tried, Tried::Blocked) {
+            // It does not look ready any more.
+            core.mirror(state);
+        } else {
+            unlock_but(locked.first, Some(core));
             // SAFETY: this one is held still.
             let state = unsafe { core.state.adopt() };
             return case.conclude(tried, index, token, core, state);
@@ -73,30 +82,55 @@ pub(super) fn try_all<'a>(
     }
 }
 
-/// Picks one of the cases of which `is_ready` holds: the first, or any with equal chances.
+/// Picks one of the cases that look ready: the first, or any with equal chances.
 #[inline]
-fn pick<'a>(
-    cases: &[&mut Case<'a>],
-    biased: bool,
-    is_ready: impl Fn(&Case<'a>) -> bool,
-) -> Option<usize> {
-    let mut ready = cases.iter().enumerate().filter(|(_, case)| is_ready(case));
-    let (first, _) = ready.next()?;
-    if biased {
-        return Some(first);
+fn pick(cases: &[&mut Case<'_>], biased: bool) -> Option<usize> {
+    let (mut first, mut count) = (None, 0);
+    for (index, case) in cases.iter().enumerate() {
+        if case.looks_ready() {
+            if first.is_none() {
+                first = Some(index);
+            }
+            count += 1;
+        }
     }
-    let others = ready.count();
-    if others == 0 {
-        return Some(first);
+    if biased || count < 2 {
+        return first;
     }
-    let skipped = runtime::random() as usize % (others + 1);
-    let mut ready = cases.iter().enumerate().filter(|(_, case)| is_ready(case));
-    // Without the locks one may have ceased to be ready.
-    ready.nth(skipped).map(|(index, _)| index).or(Some(first))
+    pick_of(cases, count).or(first)
+}
+
+/// Picks any of the `count` cases that look ready; without the locks they may have become fewer.
+#[inline(never)]
+fn pick_of(cases: &[&mut Case<'_>], count: usize) -> Option<usize> {
+    let skipped = runtime::random() as usize % count;
+    let mut ready = cases
+        .iter()
+        .enumerate()
+        .filter(|(_, case)| case.looks_ready());
+    ready.nth(skipped).map(|(index, _)| index)
 }
 
 impl<'a> Case<'a> {
+    /// Tries the operation under the lock of its channel alone.
+    #[inline(never)]
+    fn try_alone(&mut self, index: usize, token: Token) -> Found<'a> {
+        let Some(core) = self.core() else {
+            return Found::None(token);
+        };
+        let mut state = core.state.lock();
+        // SAFETY: under its lock.
+        match unsafe { self.attempt(&mut state) } {
+            Tried::Blocked => {
+                core.mirror(&state);
+                Found::None(token)
+            }
+            tried => self.conclude(tried, index, token, core, state),
+        }
+    }
+
     /// Ends the tries with this case, whose channel is locked.
+    #[inline]
     fn conclude(
         &mut self,
         tried: Tried,
@@ -137,9 +171,7 @@ impl<'a> Case<'a> {
 impl Late<'_> {
     /// Has the case wait for the offer's value, readies the offer's owner and leaves the lock.
     pub(super) fn bind(mut self, cases: &mut [&mut Case<'_>], waiter: Waiter) -> (Token, Tasks) {
-        let case = &mut *cases[self.index];
-        let slot = case.slot;
-        let sudog = case.renew(Sudog::new(waiter, slot));
+        let sudog = cases[self.index].renew(waiter, None);
         // SAFETY: the offer was popped for this case; the sudog stays until its wait is over.
         let owner = unsafe { self.core.bind(&mut self.state, self.offer, sudog) };
         let tasks = self.core.release(self.state, &self.token, Some(owner));

@@ -12,7 +12,8 @@
 //! Who finds somebody watching at step 3, or has claimed a late offer whose owner must be readied,
 //! cannot leave that to the commit: it unlocks, does it, and parks on its latch.
 
-use super::core::{Core, Guard, Side};
+use super::core::{Core, Guard};
+use super::marks::Side;
 use crate::runtime::{self, Commit, Outcome, Parked, Place, Sudog, Tasks, Token, Turn, Woken};
 use crate::sys::spin::SpinLock;
 use std::mem::MaybeUninit;

@@ -119,6 +119,17 @@ impl Sudog {
         self.contest = contest.map(|ticket| (ticket, 0));
     }
 
+    /// Gives it another wait; it keeps its turn. It stands in no queue.
+    #[inline]
+    pub(crate) fn renew(&mut self, waiter: Waiter, slot: *mut (), contest: Option<(Ticket, u32)>) {
+        debug_assert!(!self.queued);
+        self.waiter = waiter;
+        self.slot = slot;
+        self.contest = contest;
+        self.outcome = Outcome::Closed;
+        self.partner = ptr::null_mut();
+    }
+
     /// Whether it stands in a queue. Under the queue's lock.
     pub(crate) fn is_queued(&self) -> bool {
         self.queued

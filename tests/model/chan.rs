@@ -26,6 +26,8 @@ mod future;
 mod iter;
 #[path = "../../src/chan/locks.rs"]
 mod locks;
+#[path = "../../src/chan/marks.rs"]
+mod marks;
 #[path = "../../src/chan/offer.rs"]
 mod offer;
 #[path = "../../src/chan/raw.rs"]

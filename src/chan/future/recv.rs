@@ -1,9 +1,10 @@
 //! Receiving in async code.
 
 use super::Place;
-use crate::chan::core::{Core, Side, State};
+use crate::chan::core::{Core, State};
 use crate::chan::ends::Receiver;
 use crate::chan::error::RecvError;
+use crate::chan::marks::Side;
 use crate::chan::raw::{Chan, Tried};
 use crate::runtime;
 use futures_core::FusedFuture;

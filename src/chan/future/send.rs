@@ -1,9 +1,9 @@
 //! Sending in async code.
 
 use super::Place;
-use crate::chan::core::Side;
 use crate::chan::ends::Sender;
 use crate::chan::error::SendError;
+use crate::chan::marks::Side;
 use crate::chan::raw::Tried;
 use crate::runtime::{self, Outcome};
 use futures_core::FusedFuture;

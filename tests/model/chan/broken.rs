@@ -3,9 +3,9 @@
 //! Each says what it is a copy of, and what is missing.
 
 use super::case::{Case, CaseRef};
-use super::core::Side;
 use super::door::Parcel;
 use super::ends::{Receiver, Sender};
+use super::marks::Side;
 use super::offer::Hold;
 use super::raw::{Tried, sends};
 use super::select;

@@ -5,7 +5,7 @@
 
 use super::core::Core;
 use super::dynamic::{Operation, Select};
-use crate::runtime::{self, Place, Sudog, Task, Ticket, Token, WaitReason, Waiter};
+use crate::runtime::{self, OwnTask, Place, Sudog, Ticket, Token, WaitReason, Waiter};
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -143,7 +143,7 @@ impl<'a> Watch<'a> {
 #[must_use = "futures do nothing unless they are polled"]
 pub struct ReadyFuture<'s, 'a> {
     select: &'s Select<'a>,
-    task: Option<&'static Task>,
+    task: OwnTask,
     watch: Option<Watch<'a>>,
 }
 
@@ -154,7 +154,7 @@ impl<'s, 'a> ReadyFuture<'s, 'a> {
     pub(super) fn new(select: &'s Select<'a>) -> ReadyFuture<'s, 'a> {
         ReadyFuture {
             select,
-            task: None,
+            task: OwnTask::NONE,
             watch: None,
         }
     }
@@ -172,8 +172,7 @@ impl Future for ReadyFuture<'_, '_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
         let this = &mut *self;
         this.stop_watching();
-        let task = *this.task.get_or_insert_with(Task::take);
-        task.set(cx.waker());
+        let task = this.task.set_waker(cx.waker());
         loop {
             if let Some(index) = try_ready(this.select) {
                 return Poll::Ready(index);
@@ -195,9 +194,6 @@ impl Future for ReadyFuture<'_, '_> {
 impl Drop for ReadyFuture<'_, '_> {
     fn drop(&mut self) {
         self.stop_watching();
-        if let Some(task) = self.task {
-            task.give_back();
-        }
     }
 }
 

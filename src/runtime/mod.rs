@@ -48,6 +48,7 @@ mod m;
 pub(crate) mod name;
 #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "nobody opens it"))]
 pub(crate) mod netpoll;
+mod own_task;
 mod p;
 pub(crate) mod parker;
 mod pword;
@@ -75,6 +76,7 @@ pub(crate) use name::Name;
 pub use name::StaticName;
 #[cfg(feature = "net")]
 pub(crate) use netpoll::{Direction, PollDesc, Tick};
+pub(crate) use own_task::OwnTask;
 pub(crate) use sched::blocking::{blocking, sleep_in_place};
 pub(crate) use sched::deadlock::REPORT as REPORT_DEADLOCK;
 #[cfg(feature = "net")]

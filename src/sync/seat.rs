@@ -4,13 +4,13 @@
 //! its sudog lies in the pinned future; its drop takes it out.
 
 use super::sema::join_queue;
-use crate::runtime::{Outcome, Sudog, Task, WaitQ, Waiter};
+use crate::runtime::{Outcome, OwnTask, Sudog, WaitQ, Waiter};
 use std::mem;
 use std::ptr::NonNull;
 use std::task::Context;
 
 pub(super) struct Seat {
-    task: Option<&'static Task>,
+    task: OwnTask,
     sudog: Sudog,
     /// Whether it has joined a queue and not seen yet how that came out.
     is_joined: bool,
@@ -30,7 +30,7 @@ pub(super) enum Seated {
 impl Seat {
     pub(super) fn new() -> Seat {
         Seat {
-            task: None,
+            task: OwnTask::NONE,
             sudog: Sudog::unused(),
             is_joined: false,
         }
@@ -38,14 +38,12 @@ impl Seat {
 
     /// Whether it has waited, so that there may be something to give up.
     pub(super) fn was_used(&self) -> bool {
-        self.task.is_some()
+        self.task.get().is_some()
     }
 
     /// Says whom to wake. Outside locks and brackets.
     pub(super) fn set_waker(&mut self, cx: &Context<'_>) -> Waiter {
-        let task = *self.task.get_or_insert_with(Task::take);
-        task.set(cx.waker());
-        Waiter::task(task)
+        Waiter::task(self.task.set_waker(cx.waker()))
     }
 
     /// Looks how it stands; an end is told once. Under the queue's lock.
@@ -87,13 +85,5 @@ impl Seat {
             unsafe { queue.remove(NonNull::from(&mut self.sudog)) };
         }
         seated
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Some(task) = self.task {
-            task.give_back();
-        }
     }
 }

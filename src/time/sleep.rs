@@ -1,6 +1,6 @@
 //! Sleeping: the wait that only its deadline ends.
 
-use crate::runtime::{self, Commit, Place, Task, WaitReason};
+use crate::runtime::{self, Commit, OwnTask, Place, WaitReason};
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -106,7 +106,7 @@ fn sleep_thread(deadline: Instant) {
 pub fn sleep_async(duration: Duration) -> Sleep {
     Sleep {
         deadline: Instant::now().checked_add(duration),
-        task: None,
+        task: OwnTask::NONE,
     }
 }
 
@@ -118,7 +118,7 @@ pub struct Sleep {
     /// `None` for a time too long to be told.
     deadline: Option<Instant>,
     /// Armed at the first poll that had to wait.
-    task: Option<&'static Task>,
+    task: OwnTask,
 }
 
 impl Future for Sleep {
@@ -128,28 +128,18 @@ impl Future for Sleep {
         let Some(deadline) = self.deadline else {
             return Poll::Pending;
         };
-        let armed = self.task;
-        if let Some(task) = armed {
-            task.set(cx.waker());
+        let is_armed = self.task.get().is_some();
+        if is_armed {
+            self.task.set_waker(cx.waker());
         }
         // After the waker was set: a deadline that fires sooner has woken the one before, and is seen.
         if Instant::now() >= deadline {
             return Poll::Ready(());
         }
-        if armed.is_none() {
-            let task = *self.task.insert(Task::take());
-            task.set(cx.waker());
-            runtime::wake_at(task, deadline);
+        if !is_armed {
+            runtime::wake_at(self.task.set_waker(cx.waker()), deadline);
         }
         Poll::Pending
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let Some(task) = self.task {
-            task.give_back();
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The runtime of the models: the real protocol files, among doubles of the nouns they speak of.
 //!
-//! Real are `claim`, `interrupt`, `latch`, `netpoll`, `status`, `pword`, `runq`, `sudog`, `timer`, `waiter`, and in `sched`
-//! what is listed there. The doubles (nouns.rs) have the fields and functions these files use, and no more.
+//! Real are `claim`, `interrupt`, `latch`, `netpoll`, `own_task`, `status`, `pword`, `runq`, `sudog`,
+//! `timer`, `waiter`, and in `sched` what is listed there. The doubles (nouns.rs) have the fields and
+//! functions these files use, and no more.
 
 #[path = "../../src/runtime/claim.rs"]
 pub(crate) mod claim;
@@ -12,6 +13,8 @@ pub(crate) mod latch;
 #[path = "../../src/runtime/netpoll.rs"]
 pub(crate) mod netpoll;
 pub(crate) mod nouns;
+#[path = "../../src/runtime/own_task.rs"]
+pub(crate) mod own_task;
 #[path = "../../src/runtime/pword.rs"]
 pub(crate) mod pword;
 #[path = "../../src/runtime/runq.rs"]
@@ -57,6 +60,7 @@ pub(crate) use claim::Ticket;
 pub(crate) use coro::Commit;
 pub(crate) use g::{Place, WaitReason};
 pub(crate) use m::random;
+pub(crate) use own_task::OwnTask;
 pub(crate) use sched::blocking::sleep_in_place;
 pub(crate) use sched::no_park::{check_park, is_park_forbidden, refuse_park};
 pub(crate) use sched::park::{Parked, Token, end_early, enter, enter_blocking, leave};

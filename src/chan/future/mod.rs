@@ -16,35 +16,33 @@ pub use recv::RecvFuture;
 pub use send::SendFuture;
 pub use stream::{IntoStream, RecvStream};
 
-use crate::runtime::{self, Sudog, Task, Waiter};
+use crate::runtime::{self, OwnTask, Sudog, Waiter};
 use std::ptr::NonNull;
 use std::task::Context;
 use std::time::Instant;
 
 /// The place of a future in a queue.
 pub(super) struct Place {
-    pub(super) task: Option<&'static Task>,
+    pub(super) task: OwnTask,
     pub(super) sudog: Sudog,
 }
 
 impl Place {
     pub(super) fn new() -> Place {
         Place {
-            task: None,
+            task: OwnTask::NONE,
             sudog: Sudog::unused(),
         }
     }
 
     /// Says whom to wake. Outside locks and brackets.
     pub(super) fn set_waker(&mut self, cx: &Context<'_>) -> Waiter {
-        let task = *self.task.get_or_insert_with(Task::take);
-        task.set(cx.waker());
-        Waiter::task(task)
+        Waiter::task(self.task.set_waker(cx.waker()))
     }
 
     /// Has the future woken at an instant too, if there is one.
     fn wake_at(&self, when: Option<Instant>) {
-        if let Some((task, when)) = self.task.zip(when) {
+        if let Some((task, when)) = self.task.get().zip(when) {
             runtime::wake_at(task, when);
         }
     }
@@ -53,13 +51,5 @@ impl Place {
     pub(super) fn renew(&mut self, waiter: Waiter, slot: *mut ()) -> NonNull<Sudog> {
         self.sudog = Sudog::new(waiter, slot);
         NonNull::from(&mut self.sudog)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(task) = self.task {
-            task.give_back();
-        }
     }
 }

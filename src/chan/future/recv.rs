@@ -93,7 +93,7 @@ impl<T> Receiving<T> {
     /// # Safety
     /// The channel is the one it was polled with.
     pub(super) unsafe fn leave(&mut self, chan: &Chan<T>) {
-        if self.place.task.is_some() {
+        if self.place.task.get().is_some() {
             let _token = runtime::enter();
             let mut state = chan.core.state.lock();
             // SAFETY: our own sudog, which watches this channel if any.

@@ -9,9 +9,10 @@
 //! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.
 //!    Or has its thread end (reap.rs).
 //! 3. Ms are made by sysmon only, on request, so that they inherit nothing from the requester.
-//! 4. One of the Ms on the idle list may sleep in the poller instead of on its note (poll.rs). It is
-//!    taken off last, because that costs more, and because it does something useful there.
+//! 4. One of the Ms on the idle list may sleep in the poller instead of on its note (poll.rs,
+//!    idle_list.rs).
 
+use super::idle_list::Idle;
 use super::{find, poll, retake, sched, spawn, stats, sysmon};
 use crate::runtime::coro::StackList;
 use crate::runtime::g::GRef;
@@ -21,128 +22,7 @@ use crate::runtime::pword::{State, Word};
 use crate::sys;
 use crate::sys::atomic::{Ordering, fence};
 use crate::sys::lock::Guard;
-use crate::sys::os;
-use std::{mem, ptr};
-
-/// What the idle lock guards.
-pub(crate) struct Idle {
-    /// Last in, first out: the last to idle is the warmest.
-    pub(crate) ms: Vec<&'static M>,
-    pub(crate) ps: Vec<&'static P>,
-    /// The number of the M that sleeps in the poller, is about to, or is on its way out; 0 if none is.
-    poller: u32,
-    /// Ms that sleep because of a goroutine locked to them, less those woken before they were counted.
-    pub(crate) locked_ms: isize,
-    /// Whether sysmon sleeps until a P is taken off the list.
-    pub(crate) sysmon_asleep: bool,
-    /// The least number of Ms on the list since it was last looked for surplus ones.
-    least_ms: usize,
-}
-
-impl Idle {
-    pub(crate) const fn new() -> Idle {
-        Idle {
-            ms: Vec::new(),
-            ps: Vec::new(),
-            poller: 0,
-            locked_ms: 0,
-            sysmon_asleep: false,
-            least_ms: 0,
-        }
-    }
-
-    /// Whether no M is awake and every P idles.
-    pub(crate) fn all_asleep(&self) -> bool {
-        let asleep = self.ms.len().checked_add_signed(self.locked_ms);
-        self.ps.len() == sched().ps().len() && asleep == Some(M::count())
-    }
-
-    /// Whether sysmon sleeps deeply, and is the caller's to wake, outside the lock. Its clock, which has
-    /// stood, is put right for those who run next.
-    fn rouse_sysmon(&mut self) -> bool {
-        let is_asleep = mem::take(&mut self.sysmon_asleep);
-        if is_asleep {
-            sysmon::set_now(os::nanotime());
-        }
-        is_asleep
-    }
-
-    /// Whether an M sleeps in the poller, or is about to.
-    pub(crate) fn has_poller(&self) -> bool {
-        self.poller != 0
-    }
-
-    /// Whether events of descriptors are seen, if there can be any.
-    pub(crate) fn is_polled(&self) -> bool {
-        self.has_poller() || !sched().netpoll.is_open()
-    }
-
-    /// Lists an M that is about to sleep: in the poller, if nobody does and a P is free for what it
-    /// may find there.
-    fn list(&mut self, m: &'static M) {
-        self.ms.push(m);
-        if !self.is_polled() && !self.ps.is_empty() {
-            self.poller = m.id;
-            m.is_poller.set(true);
-        }
-    }
-
-    /// Takes `m` off the list; false if somebody else has.
-    fn unlist(&mut self, m: &'static M) -> bool {
-        let position = self.ms.iter().rposition(|other| ptr::eq(*other, m));
-        let Some(position) = position else {
-            return false;
-        };
-        self.ms.remove(position);
-        self.least_ms = self.least_ms.min(self.ms.len());
-        self.end_polling(m);
-        true
-    }
-
-    /// Lets another be the poller if `m` was, which says so itself: were it somebody else who takes it
-    /// off the list, it could take away the interrupt of the next.
-    fn end_polling(&mut self, m: &'static M) {
-        if m.is_poller.replace(false) {
-            debug_assert_eq!(self.poller, m.id);
-            self.poller = 0;
-        }
-    }
-
-    /// Takes off the M that was listed last, but the poller only if there is no other.
-    fn pop_m(&mut self) -> Option<&'static M> {
-        let mut last = self.ms.pop()?;
-        if last.id == self.poller
-            && let Some(other) = self.ms.last_mut()
-        {
-            mem::swap(other, &mut last);
-        }
-        self.least_ms = self.least_ms.min(self.ms.len());
-        Some(last)
-    }
-
-    /// Takes off those Ms beyond `kept` that have been here since the last time: they have been here
-    /// longest. Each is told that its thread is to end.
-    pub(crate) fn take_surplus(&mut self, kept: usize) -> Vec<&'static M> {
-        let surplus = self.least_ms.saturating_sub(kept);
-        let poller = self.poller;
-        let taken: Vec<_> = self
-            .ms
-            .iter()
-            .copied()
-            .filter(|m| m.id != poller)
-            .take(surplus)
-            .collect();
-        self.ms
-            .retain(|m| !taken.iter().any(|taken| ptr::eq(*m, *taken)));
-        self.least_ms = self.ms.len();
-        taken
-    }
-
-    /// Whether there are Ms to take by [`Idle::take_surplus`] later on.
-    pub(crate) fn may_have_surplus(&self, kept: usize) -> bool {
-        self.ms.len() > kept
-    }
-}
+use std::ptr;
 
 /// Wakes an M to look for work, unless one looks already or no P is free for it; true if it did.
 ///
@@ -200,10 +80,10 @@ fn is_p_wanted() -> bool {
 /// will not, so whoever idles its P after us must not be told by this count that somebody does.
 fn start_spinner() -> Start {
     let mut idle = sched().idle.lock();
-    let has_p = !idle.ps.is_empty() || sched().lent.load(Ordering::Relaxed) > 0;
+    let free = idle.ps.len() + sched().lent.load(Ordering::Relaxed);
     let mut why = Start::NoP;
-    if has_p {
-        if let Some((m, is_new)) = take_m(&mut idle) {
+    if free > 0 {
+        if let Some((m, is_new)) = take_m(&mut idle, free > 1) {
             if let Some((p, word)) = take_p(&mut idle, m) {
                 let handed = Handed {
                     p,
@@ -228,7 +108,8 @@ fn start_spinner() -> Start {
 /// False if no M can be had; then nothing has changed.
 pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
     let mut idle = sched().idle.lock();
-    let Some((m, is_new)) = take_m(&mut idle) else {
+    let is_p_left = !idle.ps.is_empty();
+    let Some((m, is_new)) = take_m(&mut idle, is_p_left) else {
         return false;
     };
     let p = owner.p();
@@ -253,7 +134,7 @@ pub(crate) fn hand_over(owner: &M, spinning: bool, g: Option<GRef>) -> bool {
 /// Wakes `m`, which is on no list any more, with a P.
 pub(super) fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: bool, handed: Handed) {
     let wake_sysmon = idle.rouse_sysmon();
-    let is_poller = idle.poller == m.id;
+    let is_poller = idle.is_poller(m);
     drop(idle);
     m.handed.set(Some(handed));
     m.note.wake();
@@ -268,9 +149,10 @@ pub(super) fn finish_start(mut idle: Guard<'_, Idle>, m: &'static M, is_new: boo
     }
 }
 
-/// Takes an idle M off the list, or makes the record of a new one.
-fn take_m(idle: &mut Idle) -> Option<(&'static M, bool)> {
-    if let Some(m) = idle.pop_m() {
+/// Takes an idle M off the list, or makes the record of a new one; `is_p_left` says whether a P stays
+/// free after this.
+fn take_m(idle: &mut Idle, is_p_left: bool) -> Option<(&'static M, bool)> {
+    if let Some(m) = idle.pop_m(is_p_left) {
         return Some((m, false));
     }
     if M::count() >= sched().settings().max_threads {
@@ -339,7 +221,8 @@ pub(crate) fn retake_lent(p: &'static P) -> bool {
 /// Starts an M on `p`, which `take` takes for it from whoever has it; true if it did.
 pub(crate) fn start_m_on(p: &'static P, take: impl FnOnce(&M) -> Option<Word>) -> bool {
     let mut idle = sched().idle.lock();
-    let Some((m, is_new)) = take_m(&mut idle) else {
+    let is_p_left = !idle.ps.is_empty();
+    let Some((m, is_new)) = take_m(&mut idle, is_p_left) else {
         return false;
     };
     let Some(word) = take(m) else {

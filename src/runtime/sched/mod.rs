@@ -61,6 +61,7 @@ pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod hold;
 pub(crate) mod idle;
+pub(crate) mod idle_list;
 #[cfg_attr(
     not(feature = "net"),
     allow(dead_code, reason = "nobody waits for a descriptor")
@@ -112,7 +113,7 @@ pub(crate) struct Sched {
     pub(crate) counters: Counters,
     /// How many Ps are LENT.
     pub(crate) lent: AtomicUsize,
-    pub(crate) idle: Lock<idle::Idle>,
+    pub(crate) idle: Lock<idle_list::Idle>,
     pub(crate) global: GlobalQueue,
     pub(crate) pool: spawn::Pool,
     pub(crate) netpoll: Netpoll,
@@ -131,7 +132,7 @@ static SCHED: Sched = Sched {
     setup: OnceLock::new(),
     counters: Counters::new(),
     lent: AtomicUsize::new(0),
-    idle: Lock::new(idle::Idle::new()),
+    idle: Lock::new(idle_list::Idle::new()),
     global: GlobalQueue::new(Lock::new(GList::new())),
     pool: spawn::Pool::new(),
     netpoll: Netpoll::new(Lock::new(Free::new())),

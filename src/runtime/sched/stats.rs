@@ -5,7 +5,7 @@
 //! since ended, given up its turn, begun to wait, or it runs on; so nobody counts the waits. What seldom
 //! happens is counted here.
 
-use super::{idle, sched, spawn};
+use super::{idle_list, sched, spawn};
 use crate::runtime::g;
 use crate::runtime::m::M;
 use crate::runtime::p::P;
@@ -35,7 +35,7 @@ pub(super) struct Idlers {
 }
 
 pub(super) fn idlers() -> Idlers {
-    let idle: &idle::Idle = &sched().idle.lock();
+    let idle: &idle_list::Idle = &sched().idle.lock();
     Idlers {
         ps: idle.ps.len(),
         ms: idle.ms.len(),

@@ -1,6 +1,6 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `hold`, `idle`, `interrupt`, `no_park`, `park`, `poll`, `procs`, `ready` and `woken`, on a scheduler without
-//! stacks and sysmon, whose timers are due when a model says so.
+//! `global`, `hold`, `idle`, `idle_list`, `interrupt`, `no_park`, `park`, `poll`, `procs`, `ready` and `woken`, on a
+//! scheduler without stacks and sysmon, whose timers are due when a model says so.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -20,6 +20,8 @@ pub(crate) mod global;
 pub(crate) mod hold;
 #[path = "../../../src/runtime/sched/idle.rs"]
 pub(crate) mod idle;
+#[path = "../../../src/runtime/sched/idle_list.rs"]
+pub(crate) mod idle_list;
 #[path = "../../../src/runtime/sched/interrupt.rs"]
 pub(crate) mod interrupt;
 #[path = "../../../src/runtime/sched/no_park.rs"]
@@ -54,7 +56,7 @@ pub(crate) struct Sched {
     pub(crate) ms: Vec<&'static M>,
     pub(crate) counters: Counters,
     pub(crate) lent: AtomicUsize,
-    pub(crate) idle: Lock<idle::Idle>,
+    pub(crate) idle: Lock<idle_list::Idle>,
     pub(crate) global: GlobalQueue,
     pub(crate) timers: timing::Timers,
     pub(crate) netpoll: Netpoll,
@@ -87,7 +89,7 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
         ms: (1..=m_count).map(super::nouns::M::with_id).collect(),
         counters,
         lent: AtomicUsize::new(0),
-        idle: Lock::new(idle::Idle::new()),
+        idle: Lock::new(idle_list::Idle::new()),
         global: GlobalQueue::new(Lock::new(GList::new())),
         timers: timing::Timers::new(),
         netpoll: Netpoll::new(Lock::new(Free::new())),

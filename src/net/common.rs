@@ -207,13 +207,13 @@ macro_rules! socket {
         impl std::os::fd::AsFd for $type {
             /// Borrows the descriptor; after [`close`](Self::close) one that refuses everything.
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.fd.as_fd()
+                self.fd.expose()
             }
         }
 
         impl std::os::fd::AsRawFd for $type {
             fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.fd.as_fd().as_raw_fd()
+                self.fd.expose().as_raw_fd()
             }
         }
     };
@@ -322,9 +322,7 @@ macro_rules! stream {
                 }
                 let at = std::panic::Location::caller();
                 self.fd
-                    .call($crate::runtime::Direction::Read, at, |socket| {
-                        (&*socket).read(buffer)
-                    })
+                    .read(at, buffer.len(), |socket| (&*socket).read(buffer))
             }
 
             #[track_caller]
@@ -332,15 +330,14 @@ macro_rules! stream {
                 &mut self,
                 buffers: &mut [std::io::IoSliceMut<'_>],
             ) -> std::io::Result<usize> {
-                if buffers.iter().all(|buffer| buffer.is_empty()) {
+                let len = buffers.iter().map(|buffer| buffer.len()).sum();
+                if len == 0 {
                     self.fd.control.check()?;
                     return Ok(0);
                 }
                 let at = std::panic::Location::caller();
                 self.fd
-                    .call($crate::runtime::Direction::Read, at, |socket| {
-                        (&*socket).read_vectored(buffers)
-                    })
+                    .read(at, len, |socket| (&*socket).read_vectored(buffers))
             }
         }
 

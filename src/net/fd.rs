@@ -8,6 +8,7 @@
 //!    error, and finds that the `Fd` is closed.
 
 use super::control::Control;
+use super::drained::Drained;
 use super::error::closed;
 use crate::runtime::{self, Direction};
 use crate::sys::socket;
@@ -19,6 +20,7 @@ use std::panic::Location;
 pub(crate) struct Fd {
     raw: RawFd,
     pub(crate) control: Control,
+    drained: Drained,
 }
 
 impl AsFd for Fd {
@@ -39,7 +41,20 @@ impl Fd {
         Ok(Fd {
             raw: owned.into_raw_fd(),
             control: Control::new(desc),
+            drained: Drained::new(),
         })
+    }
+
+    /// Says of a new connection of TCP's, which nobody else has had, that its short reads mean something.
+    pub(crate) fn trust_short_reads(self) -> Fd {
+        self.drained.trust();
+        self
+    }
+
+    /// Gives the descriptor to the user, who may do with it what we know nothing of.
+    pub(crate) fn expose(&self) -> BorrowedFd<'_> {
+        self.drained.distrust();
+        self.as_fd()
     }
 
     /// The same for one in whatever mode.
@@ -81,6 +96,20 @@ impl Fd {
         self.control
             .begin(direction, at)
             .run(|| op(SockRef::from(self)))
+    }
+
+    /// Reads up to `len` bytes of a stream.
+    #[inline]
+    pub(crate) fn read(
+        &self,
+        at: &'static Location<'static>,
+        len: usize,
+        mut op: impl FnMut(SockRef<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let desc = self.control.desc();
+        self.call(Direction::Read, at, |socket| {
+            self.drained.read(desc, len, || op(socket))
+        })
     }
 
     /// Does what never waits.

@@ -60,6 +60,7 @@
 #[macro_use]
 mod common;
 mod control;
+mod drained;
 mod error;
 mod fd;
 mod pipe;

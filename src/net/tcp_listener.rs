@@ -110,7 +110,7 @@ impl TcpListener {
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (owned, address) = accept(&self.fd, Location::caller())?;
-        let fd = Arc::new(Fd::new(owned)?);
+        let fd = Arc::new(Fd::new(owned)?.trust_short_reads());
         Ok((TcpStream { fd }, internet(address)?))
     }
 

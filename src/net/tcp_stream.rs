@@ -322,7 +322,8 @@ fn connect_until(
             result => result,
         }
     })?;
-    Ok(TcpStream { fd: Arc::new(fd) })
+    let fd = Arc::new(fd.trust_short_reads());
+    Ok(TcpStream { fd })
 }
 
 /// What became of a connect that was begun. There are events before its end, so being writable is not

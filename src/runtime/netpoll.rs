@@ -51,11 +51,20 @@ pub(crate) enum Direction {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Tick(u64);
 
+impl Tick {
+    /// Unlike that of any other tick of the record.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 pub(crate) struct PollDesc {
     state: Lock<State>,
     ticks: [AtomicU64; 2],
     /// Whether the queues hold anybody; written under the lock, and read without.
     has_waiters: [AtomicBool; 2],
+    /// Whether an event has met what no later one tells of; written under the lock.
+    is_lasting: AtomicBool,
     index: u32,
 }
 
@@ -74,6 +83,7 @@ impl PollDesc {
             }),
             ticks: [AtomicU64::new(0), AtomicU64::new(0)],
             has_waiters: [AtomicBool::new(false), AtomicBool::new(false)],
+            is_lasting: AtomicBool::new(false),
             index,
         }
     }
@@ -83,6 +93,13 @@ impl PollDesc {
     pub(crate) fn tick(&self, direction: Direction) -> Tick {
         // Acquire: pairs with the Release in `count`; who sees the new tick sees why.
         Tick(self.ticks[direction as usize].load(Ordering::Acquire))
+    }
+
+    /// Whether reads meet something that no event after `tick` need tell of. Called after `tick`.
+    #[inline]
+    pub(crate) fn is_lasting(&self) -> bool {
+        // Relaxed: it was written before the tick that tells of it, whose Acquire we come after.
+        self.is_lasting.load(Ordering::Relaxed)
     }
 
     /// Steps 3 and 4 up to the park, whose commit is to release the lock that this returns. `None` if
@@ -144,11 +161,21 @@ impl PollDesc {
         );
     }
 
+    /// Begins the use for a descriptor; gives its generation.
+    fn begin(&self) -> u32 {
+        let state = self.state.lock();
+        self.is_lasting.store(false, Ordering::Relaxed);
+        state.generation
+    }
+
     /// An event: ticks, and takes the first waiter of each direction, for the caller to ready.
     fn occur(&self, generation: u32, event: Event) -> [Option<Waiter>; 2] {
         let mut state = self.state.lock();
         if state.generation != generation {
             return [None, None];
+        }
+        if event.is_lasting {
+            self.is_lasting.store(true, Ordering::Relaxed);
         }
         let mut take = |direction, has_come: bool| {
             has_come.then(|| self.count(direction))?;
@@ -253,7 +280,7 @@ impl Netpoll {
     pub(crate) fn register(&'static self, fd: RawFd) -> io::Result<&'static PollDesc> {
         let poller = self.open()?;
         let desc = self.take();
-        let generation = desc.state.lock().generation;
+        let generation = desc.begin();
         let token = u64::from(generation) << 32 | u64::from(desc.index);
         if let Err(error) = poller.add(fd, token) {
             self.free.lock().records.push(desc.index);

@@ -4,7 +4,9 @@
 //!
 //! 1. An event says that something may have changed since the last one of that descriptor and
 //!    direction. It may come for no reason, and late, even for a descriptor that was removed.
-//! 2. The eventfd is level-triggered and read by a wait that sleeps only, so an interrupt is not lost on
+//! 2. What comes after an event makes another. Only some states do not, and an event says so when it
+//!    meets one ([`Event::is_lasting`]).
+//! 3. The eventfd is level-triggered and read by a wait that sleeps only, so an interrupt is not lost on
 //!    those who merely look in.
 
 use super::atomic::{AtomicBool, Ordering};
@@ -27,6 +29,9 @@ pub(crate) struct Event {
     pub(crate) token: u64,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// Whether reads meet something from now on that no later event tells of: the other end's end, an
+    /// error, or urgent data, which ends a read before all is read.
+    pub(crate) is_lasting: bool,
 }
 
 /// What one wait has brought.
@@ -49,13 +54,15 @@ impl Events {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
-        const READ: libc::c_int =
-            libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
+        const LASTING: libc::c_int =
+            libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI;
+        const READ: libc::c_int = libc::EPOLLIN | LASTING;
         const WRITE: libc::c_int = libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR;
         self.raw().map(|raw| Event {
             token: raw.u64,
             readable: raw.events & READ as u32 != 0,
             writable: raw.events & WRITE as u32 != 0,
+            is_lasting: raw.events & LASTING as u32 != 0,
         })
     }
 
@@ -99,7 +106,8 @@ impl Poller {
     /// `EPERM` for a descriptor that cannot be waited for, such as a regular file's.
     pub(crate) fn add(&self, fd: RawFd, token: u64) -> io::Result<()> {
         debug_assert_ne!(token, INTERRUPT);
-        let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let read = libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP;
+        let events = read | libc::EPOLLOUT | libc::EPOLLET;
         self.control(libc::EPOLL_CTL_ADD, fd, events, token)
     }
 

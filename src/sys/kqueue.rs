@@ -39,6 +39,9 @@ pub(crate) struct Event {
     pub(crate) token: u64,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// Whether reads meet something from now on that no later event tells of. Not every system says that
+    /// urgent data has come, at which a read ends early, so it is always true.
+    pub(crate) is_lasting: bool,
 }
 
 /// What one wait has brought.
@@ -69,6 +72,7 @@ impl Events {
                 token: raw.udata.addr() as u64,
                 readable: raw.filter == system::EVFILT_READ || is_over,
                 writable: raw.filter == system::EVFILT_WRITE || is_over,
+                is_lasting: true,
             }
         })
     }

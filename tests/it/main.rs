@@ -47,6 +47,8 @@ mod local;
 mod macros;
 mod migrate;
 #[cfg(feature = "net")]
+mod net_drained;
+#[cfg(feature = "net")]
 mod net_io;
 #[cfg(feature = "net")]
 mod net_load;

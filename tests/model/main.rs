@@ -9,6 +9,7 @@
 //! | `sys` | the checker's atomics under std's names, its lock, a futex, a poller, a clock; the real `note` |
 //! | `chan` | the real channels |
 //! | `context` | the real tree of contexts |
+//! | `net` | the real memory of short reads |
 //! | `sync` | the real mutexes and all else one waits with |
 //! | `runtime` | the real protocol files, among doubles of G, M, P and the scheduler |
 //! | `deque` | a double of the work-stealing deque, with the orders of the real one |
@@ -38,6 +39,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 mod chan;
 mod deque;
+mod net;
 mod runtime;
 mod search;
 mod sys;

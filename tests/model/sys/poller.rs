@@ -16,6 +16,7 @@ pub(crate) struct Event {
     pub(crate) token: u64,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    pub(crate) is_lasting: bool,
 }
 
 pub(crate) struct Events(Vec<Event>);
@@ -103,12 +104,22 @@ impl Poller {
 impl Inside {
     /// Something happens to the descriptor, in both directions.
     pub(crate) fn happen(&self) {
+        self.tell(false);
+    }
+
+    /// Something happens of which no later event tells.
+    pub(crate) fn happen_for_good(&self) {
+        self.tell(true);
+    }
+
+    fn tell(&self, is_lasting: bool) {
         let mut state = self.state.lock().unwrap();
         let token = state.token;
         state.events.push(Event {
             token,
             readable: true,
             writable: true,
+            is_lasting,
         });
         self.changed.notify_all();
     }

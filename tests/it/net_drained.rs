@@ -1,0 +1,86 @@
+//! Reads that do not ask the system, since a short one has said that there is no more: what they must not miss.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::thread;
+use std::time::Duration;
+
+use sudog::net::TcpStream;
+
+use crate::net_support::{on_both_sides, pair, with_both_sides};
+
+/// Long enough for the poller to have seen what has come. Were it not, the test would see less and pass.
+fn until_it_is_seen() {
+    sudog::blocking(|| thread::sleep(Duration::from_millis(10)));
+}
+
+fn read(mut stream: &TcpStream) -> Vec<u8> {
+    let mut buffer = [0; 64];
+    let count = stream.read(&mut buffer).unwrap();
+    buffer[..count].to_vec()
+}
+
+#[test]
+fn the_end_that_came_with_the_last_bytes_is_met_after_a_short_read() {
+    on_both_sides(|| {
+        for _ in 0..20 {
+            let (mut near, far) = pair();
+            near.write_all(b"first").unwrap();
+            assert_eq!(read(&far), b"first");
+            near.write_all(b"last").unwrap();
+            near.shutdown(Shutdown::Write).unwrap();
+            until_it_is_seen();
+            assert_eq!(read(&far), b"last");
+            assert_eq!(read(&far), b"");
+            assert_eq!(read(&far), b"");
+        }
+    });
+}
+
+#[test]
+fn what_follows_urgent_data_is_met_after_a_read_that_ended_there() {
+    on_both_sides(|| {
+        for _ in 0..20 {
+            let (mut near, far) = pair();
+            near.write_all(b"before").unwrap();
+            socket2::SockRef::from(&near)
+                .send_out_of_band(b"!")
+                .unwrap();
+            near.write_all(b"behind").unwrap();
+            until_it_is_seen();
+            assert_eq!(read(&far), b"before");
+            assert_eq!(read(&far), b"behind");
+        }
+    });
+}
+
+#[test]
+fn messages_one_by_one_all_come() {
+    with_both_sides(|side| {
+        let (near, far) = pair();
+        let echo = side.spawn(move || {
+            for _ in 0..2_000 {
+                let message = read(&far);
+                (&far).write_all(&message).unwrap();
+            }
+            assert_eq!(read(&far), b"");
+        });
+        for n in 0..2_000_u32 {
+            (&near).write_all(&n.to_le_bytes()).unwrap();
+            assert_eq!(read(&near), n.to_le_bytes());
+        }
+        near.shutdown(Shutdown::Write).unwrap();
+        echo.join();
+    });
+}
+
+#[test]
+fn a_shut_read_half_is_met_after_a_short_read() {
+    on_both_sides(|| {
+        let (mut near, far) = pair();
+        near.write_all(b"all").unwrap();
+        assert_eq!(read(&far), b"all");
+        far.shutdown(Shutdown::Read).unwrap();
+        assert_eq!(read(&far), b"");
+    });
+}

@@ -77,6 +77,8 @@ pub(super) struct Watch {
     seen: Vec<Seen>,
     /// When to look again, in how many ns, for the sake of somebody who is away.
     pub(super) look_in: u64,
+    /// Whether somebody stood in the `runnext` of a P that has run nothing else since the last look.
+    pub(super) is_debt_open: bool,
 }
 
 /// A P as it was at an earlier look.
@@ -118,12 +120,14 @@ impl Watch {
         Watch {
             seen: Vec::new(),
             look_in: u64::MAX,
+            is_debt_open: false,
         }
     }
 
     /// Looks after all Ps; true if something had to be done.
     pub(super) fn look(&mut self, now: u64) -> bool {
         self.look_in = u64::MAX;
+        self.is_debt_open = false;
         let ps = sched().ps();
         self.seen.resize(ps.len(), Seen::NOTHING);
         let mut did_something = false;
@@ -147,6 +151,7 @@ impl Watch {
         let is_same_slice = seen.word == before.word && seen.tick == before.tick;
         let is_same_run = seen.word == before.word && seen.switches == before.switches;
         let is_same_next = is_same_run && seen.next != 0 && seen.next == before.next;
+        self.is_debt_open |= is_same_run && seen.next != 0;
         if is_same_slice {
             seen.slice_since = before.slice_since;
         }

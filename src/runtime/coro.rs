@@ -29,6 +29,7 @@ use super::g::GRef;
 use super::locals::Locals;
 use super::stack::{self, Exhausted, Slot};
 use crate::sys::lock::RawLock;
+use crate::sys::prefetch;
 use corosensei::stack::StackPointer;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use std::cell::{Cell, UnsafeCell};
@@ -184,6 +185,11 @@ impl Stack {
     /// Names the goroutine that the next resume is to begin.
     pub(crate) fn bind(&self, g: GRef) {
         self.head().first.set(Some(g));
+    }
+
+    /// Fetches what a resume reads first.
+    pub(crate) fn prefetch(self) {
+        prefetch(self.0.as_ptr());
     }
 
     /// Runs the goroutine bound to this stack until it hands control back.

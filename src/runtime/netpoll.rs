@@ -23,6 +23,9 @@
 //!    woken for each connection. There may be more than one of them can take, and no new event will
 //!    say so: whoever leaves a call for good passes the wake on ([`PollDesc::pass_on`]).
 //! 4. Records are never freed, only used again, so an event may be looked at whenever it comes.
+//! 5. With a thousand connections nothing of one is in the cache when its turn comes, and record, sudog and
+//!    goroutine are found one through the other. So events go through the steps a few together, and what
+//!    the next step touches is fetched in the meantime.
 //!
 //! Go has one word per direction (nothing, ready, about to wait, a goroutine), and in front of it a
 //! lock per direction, because the word can name one waiter only; beside it a timer with a sequence
@@ -31,12 +34,13 @@
 
 use super::sudog::{Sudog, WaitQ};
 use super::waiter::Waiter;
-use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use crate::sys::lock::{Guard, Lock, RawLock};
 use crate::sys::poller::{Event, Events, Poller};
+use crate::sys::prefetch;
 use std::io;
 use std::os::fd::RawFd;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -58,11 +62,13 @@ impl Tick {
     }
 }
 
+#[repr(align(64))]
 pub(crate) struct PollDesc {
     state: Lock<State>,
     ticks: [AtomicU64; 2],
-    /// Whether the queues hold anybody; written under the lock, and read without.
-    has_waiters: [AtomicBool; 2],
+    /// The first of each queue; written under the lock, and read without: is there anybody? Whoever has not
+    /// taken it out does not look at it, but may have it fetched.
+    firsts: [AtomicPtr<Sudog>; 2],
     /// Whether an event has met what no later one tells of; written under the lock.
     is_lasting: AtomicBool,
     index: u32,
@@ -82,7 +88,7 @@ impl PollDesc {
                 generation: 0,
             }),
             ticks: [AtomicU64::new(0), AtomicU64::new(0)],
-            has_waiters: [AtomicBool::new(false), AtomicBool::new(false)],
+            firsts: [const { AtomicPtr::new(ptr::null_mut()) }; 2],
             is_lasting: AtomicBool::new(false),
             index,
         }
@@ -136,8 +142,8 @@ impl PollDesc {
     }
 
     fn mirror(&self, state: &State, direction: Direction) {
-        let has_waiters = !state.queues[direction as usize].is_empty();
-        self.has_waiters[direction as usize].store(has_waiters, Ordering::Relaxed);
+        let first = state.queues[direction as usize].first();
+        self.firsts[direction as usize].store(first, Ordering::Relaxed);
     }
 
     fn pop(&self, state: &mut Guard<'_, State>, direction: Direction) -> Option<Waiter> {
@@ -169,7 +175,8 @@ impl PollDesc {
     }
 
     /// An event: ticks, and takes the first waiter of each direction, for the caller to ready.
-    fn occur(&self, generation: u32, event: Event) -> [Option<Waiter>; 2] {
+    fn occur(&self, event: Event) -> [Option<Waiter>; 2] {
+        let generation = (event.token >> 32) as u32;
         let mut state = self.state.lock();
         if state.generation != generation {
             return [None, None];
@@ -187,6 +194,16 @@ impl PollDesc {
         ]
     }
 
+    /// Fetches those whom an event would take.
+    fn prefetch_waiters(&self) {
+        for first in &self.firsts {
+            let first = first.load(Ordering::Relaxed);
+            if !first.is_null() {
+                prefetch(first);
+            }
+        }
+    }
+
     /// Has every call look again: ticks, and takes all waiters, for the caller to ready. To be called
     /// once the reason is written.
     pub(crate) fn disturb(&self, direction: Direction) -> Vec<Waiter> {
@@ -201,7 +218,9 @@ impl PollDesc {
     /// lock before that it sees.
     #[inline]
     pub(crate) fn has_waiters(&self, direction: Direction) -> bool {
-        self.has_waiters[direction as usize].load(Ordering::Relaxed)
+        !self.firsts[direction as usize]
+            .load(Ordering::Relaxed)
+            .is_null()
     }
 
     /// Takes the next waiter, for the caller to ready; it may find that there is nothing for it.
@@ -331,16 +350,20 @@ impl Netpoll {
 
     /// Whether anybody waits for a descriptor. While all Ms sleep the answer stays true.
     pub(crate) fn has_waiters(&self) -> bool {
-        let records = self.chunks.iter().filter_map(OnceLock::get).flatten();
-        let mut flags = records.flat_map(|desc| &desc.has_waiters);
-        self.is_open() && flags.any(|flag| flag.load(Ordering::Relaxed))
+        self.is_open() && self.waits().next().is_some()
     }
 
     /// How many directions of descriptors have somebody waiting.
     pub(crate) fn count_waits(&self) -> usize {
+        self.waits().count()
+    }
+
+    fn waits(&self) -> impl Iterator<Item = Direction> {
         let records = self.chunks.iter().filter_map(OnceLock::get).flatten();
-        let flags = records.flat_map(|desc| &desc.has_waiters);
-        flags.filter(|flag| flag.load(Ordering::Relaxed)).count()
+        let directions =
+            |desc| [Direction::Read, Direction::Write].map(|direction| (desc, direction));
+        let all = records.flat_map(directions);
+        all.filter_map(|(desc, direction)| desc.has_waiters(direction).then_some(direction))
     }
 
     /// Waits for events, at most `limit` long, or until interrupted; with a limit of zero it looks in.
@@ -357,14 +380,26 @@ impl Netpoll {
         }
     }
 
-    /// Hands each waiter whose wait these events end to `ready`, outside all locks.
+    /// Hands each waiter whose wait these events end to `ready`, outside all locks (invariant 5).
     pub(crate) fn deliver(&self, events: &Events, mut ready: impl FnMut(Waiter)) {
-        for event in events.iter() {
-            let (generation, index) = ((event.token >> 32) as u32, event.token as u32);
-            if let Some(desc) = self.record(index) {
-                let waiters = desc.occur(generation, event);
-                waiters.into_iter().flatten().for_each(&mut ready);
+        let mut events = events.iter().peekable();
+        while events.peek().is_some() {
+            let mut met = [None; TOGETHER];
+            for (place, event) in met.iter_mut().zip(&mut events) {
+                *place = self.record(event.token as u32).map(|desc| (desc, event));
+                place.iter().for_each(|(desc, _)| prefetch(*desc));
             }
+            let met = || met.into_iter().flatten();
+            met().for_each(|(desc, _)| desc.prefetch_waiters());
+            let mut woken = [[None; 2]; TOGETHER];
+            for (place, (desc, event)) in woken.iter_mut().zip(met()) {
+                *place = desc.occur(event);
+                place.iter().flatten().for_each(Waiter::prefetch);
+            }
+            woken.into_iter().flatten().flatten().for_each(&mut ready);
         }
     }
 }
+
+/// How many events go through the steps together.
+const TOGETHER: usize = 16;

@@ -166,6 +166,11 @@ impl WaitQ {
         self.head.is_null()
     }
 
+    /// The first, or null.
+    pub(crate) fn first(&self) -> *mut Sudog {
+        self.head
+    }
+
     /// Queues a sudog at the end.
     ///
     /// # Safety

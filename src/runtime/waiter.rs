@@ -7,6 +7,7 @@ use super::claim::Claim;
 use super::g::{G, GRef};
 use super::parker::Parker;
 use super::task::Task;
+use crate::sys::prefetch;
 use std::ptr::NonNull;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,14 @@ impl Waiter {
                 EARLY => Kind::Early(GRef::from_ptr(record.cast::<G>())),
                 _ => Kind::Task(&*record.cast()),
             }
+        }
+    }
+
+    /// Fetches the record of a goroutine, for one who is about to ready it.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        if let Kind::Goroutine(g) | Kind::Early(g) = self.kind() {
+            prefetch(g.as_ptr());
         }
     }
 

@@ -21,6 +21,9 @@ pub(crate) fn die(message: String) -> ! {
     panic!("fatal error: {message}");
 }
 
+/// The checker has no cache.
+pub(crate) fn prefetch<T>(_: *const T) {}
+
 pub(crate) fn write_stderr(text: &str) {
     eprint!("{text}");
 }

@@ -4,7 +4,8 @@
 //!
 //! - an M that finds nothing in the queues looks in, before it steals, except from a P that stands still;
 //! - one M that idles sleeps *in the poller* rather than on its note, not past the next timer: the
-//!   *poller*. Nobody else looks in meanwhile;
+//!   *poller*. Nobody else looks in meanwhile. It is fetched with the last P that was free (idle_list.rs): while
+//!   all are in use there is none, and those who run out look in;
 //! - sysmon looks in where nobody has for 10 ms, because all are busy; and where a P is free (idle, or
 //!   lent), no M polls for it, because the poller has gone to run what it found, and nobody has looked for
 //!   a whole round: else sysmon and that M would take each other's time. After 10 ms of that it wakes an M,
@@ -44,6 +45,7 @@
 
 use super::global::push_behind;
 use super::{idle, ready, sched};
+use crate::runtime::coro::Stack;
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::{self, M};
 use crate::runtime::waiter::Kind;
@@ -148,6 +150,8 @@ fn deliver(events: &Events, mut keep: impl FnMut(GRef)) {
             Kind::Early(g) if !g.latch.ready() => {}
             Kind::Goroutine(g) | Kind::Early(g) => {
                 if ready::make_runnable(g) {
+                    // It runs in a moment, most likely.
+                    g.stack.get().into_iter().for_each(Stack::prefetch);
                     keep(g);
                 }
             }

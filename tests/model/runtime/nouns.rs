@@ -242,6 +242,8 @@ impl GList {
 pub(crate) struct Stack;
 
 impl Stack {
+    pub(crate) fn prefetch(self) {}
+
     /// Does what the M does on its own stack, on the goroutine's: the last step of the park, and unless
     /// that says no, the search for somebody to run, who can be nobody else.
     ///

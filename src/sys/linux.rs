@@ -212,11 +212,26 @@ pub(crate) fn thread_cpu_time(thread: u32) -> Option<u64> {
     (result == 0).then(|| time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 
-/// Whether a thread of this process sleeps in a system call; false also if that cannot be read.
-pub(crate) fn is_in_system_call(thread: u32) -> bool {
+/// What a thread whose clock stands does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// It sleeps in a system call.
+    InCall,
+    /// It would run if it had a CPU.
+    Runnable,
+    /// It sleeps for another reason, or that cannot be read.
+    Unknown,
+}
+
+/// What a thread of this process does whose clock stands.
+pub(crate) fn thread_standing(thread: u32) -> Standing {
     // The number of the call and its arguments; `running`; or -1 where it sleeps for another reason.
     let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall"));
-    text.is_ok_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+    match text.unwrap_or_default().bytes().next() {
+        Some(b'0'..=b'9') => Standing::InCall,
+        Some(b'r') => Standing::Runnable,
+        _ => Standing::Unknown,
+    }
 }
 
 /// Leaves a thread of this process a tenth of the CPU that others get. There is no way back for it

@@ -8,7 +8,7 @@
 //! | `futex_wait`, `futex_wake` | sleeping on a word of our own |
 //! | `reserve`, `guard_install`, `guard_protect`, `no_huge_pages`, `release` | memory for stacks |
 //! | `thread_start`, `thread_name`, `thread_precise_sleep`, `thread_count` | threads that inherit nothing |
-//! | `thread_id`, `thread_cpu_time`, `is_in_system_call`, `thread_lower` | what other threads do |
+//! | `thread_id`, `thread_cpu_time`, `thread_standing`, `thread_lower` | what other threads do |
 //! | `membarrier_register`, `membarrier` | a memory barrier on their behalf |
 //! | `on_segv`, `thread_stack_guard`, `signal_stack_new`, `signal_stack` | a look at segmentation faults, on a stack of its own |
 //! | `on_quit` | a word when SIGQUIT comes |

@@ -7,7 +7,9 @@
 //! **When.** Only where somebody waits for a P and none is free: a lone loop keeps its own.
 //!
 //! - A goroutine that has run for a slice is asked to yield (`P::preempt`); blocking operations look.
-//! - One that has been away for a slice has its P taken, whatever it does.
+//! - One that has been away for a slice has its P taken, whatever it does; but not where the system has
+//!   given its thread no CPU: another thread would not get one either, and a loop it need not be. What waits
+//!   at such a P is stolen by those who have a CPU (find.rs).
 //! - One whose thread *sleeps* has its P taken as soon as that is certain: its CPU clock stood still from
 //!   one look to the next, and the kernel names the system call it is in. (A clock that stands says
 //!   little on a loaded machine: the thread may wait for a CPU.) Such a P is taken also where nobody is
@@ -44,14 +46,19 @@ use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use crate::sys::os;
+use crate::sys::os::{self, Standing};
 use std::fmt::Write;
 
 pub(super) const SLICE_NS: u64 = 10_000_000;
 
-/// How long until the next look at a goroutine that has just begun to be away, and at a busy one.
+/// How long until the next look at a goroutine that has just begun to be away, at a busy one, and at one whose
+/// thread waits for a CPU, which our looks take from it.
 const LOOK_FRESH_NS: u64 = 20_000;
 const LOOK_BUSY_NS: u64 = 1_000_000;
+const LOOK_STARVED_NS: u64 = 3_000_000;
+
+/// So much of the CPU in one run makes a goroutine busy, however long it took to get it.
+const BUSY_NS: u64 = 1_000_000;
 
 /// Threads that were lowered, and have not ended.
 pub(crate) struct Lowered(AtomicUsize);
@@ -94,6 +101,10 @@ struct Seen {
     next: usize,
     /// The CPU clock of its M's thread, if somebody waited.
     cpu: Option<u64>,
+    /// That clock and the time at the first look of this run.
+    first: Option<(u64, u64)>,
+    /// Whether the thread has waited for a CPU since that clock went on last.
+    wants_cpu: bool,
 }
 
 impl Seen {
@@ -105,7 +116,37 @@ impl Seen {
         run_since: 0,
         next: 0,
         cpu: None,
+        first: None,
+        wants_cpu: false,
     };
+
+    /// Notes the CPU clock of the owner's thread; what that does, if the clock has stood.
+    fn look_at_clock(&mut self, thread: u32, now: u64) -> Standing {
+        let cpu = os::thread_cpu_time(thread);
+        let stood = cpu.is_some() && cpu == self.cpu;
+        self.cpu = cpu;
+        self.first = self.first.or_else(|| Some((cpu?, now)));
+        // One that waits for a CPU goes on waiting until it has run.
+        self.wants_cpu &= stood;
+        if !stood || self.wants_cpu {
+            return Standing::Unknown;
+        }
+        let standing = os::thread_standing(thread);
+        self.wants_cpu = standing == Standing::Runnable;
+        standing
+    }
+
+    /// Whether the thread has had a CPU for a good part of the time since the first look of this run, or
+    /// sleeps outside of system calls.
+    fn is_busy(&self, standing: Standing, now: u64) -> bool {
+        let (Some(cpu), Some((cpu_first, first))) = (self.cpu, self.first) else {
+            return true; // as far as can be known
+        };
+        let used = cpu - cpu_first;
+        let sleeps = standing == Standing::Unknown && used == 0;
+        let is_away = sleeps || used >= BUSY_NS || used >= (now - first) / 4;
+        is_away && !self.wants_cpu && now > first
+    }
 }
 
 /// What a goroutine that is away does.
@@ -146,7 +187,7 @@ impl Watch {
             slice_since: now,
             run_since: now,
             next: p.runq.peek_next().addr(),
-            cpu: None,
+            ..Seen::NOTHING
         };
         let is_same_slice = seen.word == before.word && seen.tick == before.tick;
         let is_same_run = seen.word == before.word && seen.switches == before.switches;
@@ -157,7 +198,8 @@ impl Watch {
         }
         if is_same_run {
             seen.run_since = before.run_since;
-            seen.cpu = before.cpu;
+            (seen.cpu, seen.first) = (before.cpu, before.first);
+            seen.wants_cpu = before.wants_cpu;
         }
         let did_something = match seen.word.state() {
             State::Lent => is_same_slice && is_lent_p_wanted(p) && idle::retake_lent(p),
@@ -186,13 +228,12 @@ impl Watch {
         if !is_waited_for && !is_looked_out_for() {
             return false;
         }
-        let cpu = os::thread_cpu_time(thread);
-        let stood = cpu.is_some() && cpu == seen.cpu;
         let is_first_look = seen.cpu.is_none();
-        seen.cpu = cpu;
-        let away = if stood && os::is_in_system_call(thread) {
+        let standing = seen.look_at_clock(thread, now);
+        let is_late = || now - seen.run_since >= sched().lowered.slice_ns();
+        let away = if standing == Standing::InCall {
             Some(Away::Asleep)
-        } else if is_waited_for && now - seen.run_since >= sched().lowered.slice_ns() {
+        } else if is_waited_for && is_late() && seen.is_busy(standing, now) {
             Some(Away::Busy)
         } else {
             None
@@ -200,10 +241,10 @@ impl Watch {
         if away.is_some_and(|away| take(p, seen, owner, away)) {
             return true;
         }
-        let look_in = if is_first_look {
-            LOOK_FRESH_NS
-        } else {
-            LOOK_BUSY_NS
+        let look_in = match (is_first_look, seen.wants_cpu) {
+            (true, _) => LOOK_FRESH_NS,
+            (_, false) => LOOK_BUSY_NS,
+            (_, true) => LOOK_STARVED_NS,
         };
         self.look_in = self.look_in.min(look_in);
         false

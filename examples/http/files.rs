@@ -6,6 +6,9 @@
 //!
 //! Nothing outside the directory is found: a path has no `..`, and where links have led to is looked at.
 //!
+//! A connection has what it sent last at hand ([`Last`]), as clients who ask again mostly ask for the same: it
+//! need not go where all others go, too, each time on another processor.
+//!
 //! Who finds a page no longer fresh calls it so before looking, and only one can: the others send what is kept
 //! meanwhile. Were it called fresh afterwards, all who came meanwhile would look as well; a thousand that do
 //! take so long that it is not fresh any more when they are done.
@@ -102,6 +105,7 @@ impl Files {
         match (seen, kept) {
             (Ok(Seen::Same), Some(page)) => Found::Page(page),
             (Ok(Seen::Page(page)), kept) => {
+                kept.iter().for_each(|old| old.outdate());
                 let page = Arc::new(page);
                 if matches!(page.content, Content::Small(_)) {
                     self.keep(path, &page, now);
@@ -111,7 +115,8 @@ impl Files {
                 Found::Page(page)
             }
             (other, kept) => {
-                if kept.is_some() {
+                if let Some(old) = kept {
+                    old.outdate();
                     self.kept.write().remove(path);
                 }
                 match other {
@@ -189,11 +194,48 @@ fn failure(error: &io::Error) -> Found {
     }
 }
 
+/// What a connection has sent last, while it is fresh.
+#[derive(Default)]
+pub struct Last {
+    path: Vec<u8>,
+    page: Option<Arc<Page>>,
+}
+
+impl Last {
+    /// Takes it out if it is what `path` leads to at the time `now`.
+    pub fn take(&mut self, path: &[u8], now: u64) -> Option<Arc<Page>> {
+        let page = self.page.take()?;
+        (self.path == path && page.is_fresh(now)).then_some(page)
+    }
+
+    /// Notes the path to what will be kept next.
+    pub fn note(&mut self, path: &[u8]) {
+        self.path.clear();
+        self.path.extend_from_slice(path);
+    }
+
+    /// Keeps a small file; a large one would stay open.
+    pub fn keep(&mut self, page: Arc<Page>) {
+        if matches!(page.content, Content::Small(_)) {
+            self.page = Some(page);
+        }
+    }
+}
+
 impl Page {
+    fn is_fresh(&self, now: u64) -> bool {
+        // A clock that was set back makes it old as well.
+        self.looked.load(Ordering::Relaxed).abs_diff(now) < FRESH_MS
+    }
+
+    /// Says that another has taken its place, to those who have it at hand.
+    fn outdate(&self) {
+        self.looked.store(0, Ordering::Relaxed);
+    }
+
     /// Whether the caller is to look at the file again.
     fn is_to_be_looked_at(&self, now: u64) -> bool {
         let looked = self.looked.load(Ordering::Relaxed);
-        // A clock that was set back makes it old as well.
         let is_old = looked.abs_diff(now) >= FRESH_MS;
         let claim = |looked: &AtomicU64, old| {
             looked.compare_exchange(old, now, Ordering::Relaxed, Ordering::Relaxed)

@@ -13,6 +13,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use sudog::net::TcpStream;
 use crate::Site;
 use crate::body::Body;
 use crate::date;
-use crate::files::{Content, Found, Page};
+use crate::files::{Content, Found, Last, Page};
 use crate::request::{self, After, HEAD_MAX, Method, Request};
 use crate::response::{Clock, Output, Refusal};
 use crate::server::Connection;
@@ -53,6 +54,7 @@ pub struct Session<'a> {
     /// Up to here it is known that no head ends.
     tried: usize,
     output: Output,
+    last: Last,
     /// Requests that are answered and not counted yet.
     answered: u64,
     limit: Option<Instant>,
@@ -90,6 +92,7 @@ impl<'a> Session<'a> {
                 bytes: Vec::new(),
                 clock: Clock::new(),
             },
+            last: Last::default(),
             answered: 0,
             limit: None,
             armed: None,
@@ -343,9 +346,14 @@ impl<'a> Session<'a> {
             );
         } else if request.path == b"/api/status" {
             return self.status(method, after);
+        } else if let Some(page) = self.last.take(request.path, output.clock.now) {
+            return self.page(page, request, after);
         } else {
             match self.site.files.find(request.path, output.clock.now) {
-                Found::Page(page) => return self.page(&page, request, after),
+                Found::Page(page) => {
+                    self.last.note(request.path);
+                    return self.page(page, request, after);
+                }
                 Found::Moved(to) => {
                     let location = [("Location", &*to)];
                     output.short("301 Moved Permanently", &location, method, after);
@@ -375,7 +383,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn page(&mut self, page: &Page, request: &Request<'_>, after: After) -> io::Result<()> {
+    /// Sends what the path of the request has led to, and keeps it at hand.
+    fn page(&mut self, page: Arc<Page>, request: &Request<'_>, after: After) -> io::Result<()> {
+        let result = self.write_page(&page, request, after);
+        self.last.keep(page);
+        result
+    }
+
+    fn write_page(&mut self, page: &Page, request: &Request<'_>, after: After) -> io::Result<()> {
         let output = &mut self.output;
         if is_known(page, request) {
             output.start("304 Not Modified");

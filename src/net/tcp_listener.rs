@@ -176,13 +176,18 @@ pub(super) fn accept(
     at: &'static Location<'static>,
 ) -> io::Result<(OwnedFd, socket2::SockAddr)> {
     listener.call(Direction::Read, at, |_| {
-        loop {
-            match socket::accept(listener.as_fd()) {
-                Err(error) if socket::is_aborted(&error) => {}
-                result => return result,
-            }
-        }
+        pass_aborted(|| socket::accept(listener.as_fd()))
     })
+}
+
+/// Takes the first connection that has not gone again while it was queued.
+fn pass_aborted<T>(mut accept: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match accept() {
+            Err(error) if socket::is_aborted(&error) => {}
+            result => return result,
+        }
+    }
 }
 
 /// An iterator over the connections of a [`TcpListener`], made by [`incoming`](TcpListener::incoming).
@@ -226,3 +231,6 @@ impl fmt::Debug for TcpListener {
         output.field("fd", &self.fd.as_fd().as_raw_fd()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

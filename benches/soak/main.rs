@@ -19,8 +19,8 @@
 //! 2. Each round ends.
 //! 3. After all is over no goroutine is left, and no more descriptors and threads than after a rehearsal of
 //!    each job; the same after the first third.
-//! 4. After the last third no more memory is in use than after the first, but for a little (process.rs). A run
-//!    under half a minute has no thirds.
+//! 4. After the last third no more of the heap is in use than after the first (heap.rs), and no more memory is
+//!    resident, but for a little (process.rs). A run under half a minute has no thirds.
 //!
 //! If something does not, a line says what, and the exit code is 1. The seed says which choices are made, not
 //! who comes first: a failure may need some runs to come again, best with the one job only.
@@ -30,6 +30,7 @@
 mod dice;
 mod faults;
 mod hands;
+mod heap;
 mod jobs;
 mod ledger;
 mod options;
@@ -110,9 +111,10 @@ fn soak(options: Options) -> Result<(), String> {
         runtime::set_max_procs(procs);
         let rest = before.again()?;
         println!(
-            "at rest: {} threads, {} MiB resident",
+            "at rest: {} threads, {} MiB resident, {} bytes of the heap in use",
             rest.threads,
-            rest.resident >> 20
+            rest.resident >> 20,
+            rest.heap
         );
         Ok::<_, String>(rest)
     };

@@ -9,6 +9,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::heap;
 use sudog::runtime;
 
 /// How long the process may take to get quiet.
@@ -17,9 +18,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const STEADY: Duration = Duration::from_secs(3);
 /// How many threads more than there are processors the runtime keeps, however long they sleep.
 const SPARE_THREADS: usize = 2;
-/// What may be more in memory after the last third than after the first: what allocators and
-/// tables keep of the worst moment, which may come late.
-const SLACK_BYTES: usize = 24 << 20;
+/// What may be more in memory after the last third than after the first: what allocators and tables keep of
+/// the worst moment, which may come late.
+const RESIDENT_SLACK: usize = 24 << 20;
+const HEAP_SLACK: usize = 256 << 10;
 
 /// A process at rest.
 pub struct Rest {
@@ -29,6 +31,7 @@ pub struct Rest {
     others: usize,
     pub threads: usize,
     pub resident: usize,
+    pub heap: usize,
 }
 
 impl Rest {
@@ -43,6 +46,7 @@ impl Rest {
             others: threads.saturating_sub(runtime::stats().threads),
             threads,
             resident: resident(),
+            heap: heap::in_use(),
         }
     }
 
@@ -60,6 +64,7 @@ impl Rest {
             others: self.others,
             threads: threads(),
             resident: steady_resident(limit),
+            heap: heap::in_use(),
         })
     }
 
@@ -94,15 +99,20 @@ impl Rest {
 
     /// Whether memory has stayed flat since.
     pub fn check_memory(&self, later: &Rest) -> Result<(), String> {
-        let may_be = self.resident + self.resident / 4 + SLACK_BYTES;
-        if later.resident <= may_be {
-            return Ok(());
+        let (first, last) = (self.heap, later.heap);
+        if last > first + HEAP_SLACK {
+            return Err(format!(
+                "{last} bytes of the heap are in use after the last third, and {first} were after the first"
+            ));
         }
-        Err(format!(
-            "{} MiB are resident after the last third, and {} MiB were after the first",
-            later.resident >> 20,
-            self.resident >> 20
-        ))
+        let (first, last) = (self.resident, later.resident);
+        if last > first + first / 4 + RESIDENT_SLACK {
+            let (first, last) = (first >> 20, last >> 20);
+            return Err(format!(
+                "{last} MiB are resident after the last third, and {first} MiB were after the first"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -14,7 +14,8 @@
 //!
 //! 1. The first ending wins, with its cause; it is handed down as it is.
 //! 2. A child joins its parent under the parent's lock, unless that has ended: then it ends at once, and
-//!    never joins. So none is forgotten.
+//!    never joins. So none is forgotten. Nobody sees a child ended by its parent before the parent itself:
+//!    a child that comes between 1 and 3 does 2 and 3 as well, before it ends.
 //! 3. A parent holds its children, and a child knows its parent weakly: who can end a scope keeps it. It
 //!    leaves when it ends, and every handle's drop ends it, so a parent holds only children that can end.
 //! 4. Of two locks the parent's comes first. Nothing of the user's is dropped under either, and calls are
@@ -147,15 +148,20 @@ impl Scope {
 
     /// Has `child` end with this scope; at once if that has ended.
     pub(super) fn adopt(&self, child: Child) {
-        let ending = {
+        let ended = {
             let _token = runtime::enter();
             let mut state = self.state.lock();
             if state.ending.is_none() {
                 state.children.add(child.clone());
             }
-            state.ending.clone()
+            state
+                .ending
+                .clone()
+                .map(|ending| (ending, state.done.clone()))
         };
-        if let Some(ending) = ending {
+        if let Some((ending, done)) = ended {
+            // Whoever ends this scope may not have come to say so, and who sees the child's end may ask.
+            self.say(ending.error, done);
             child.end(&ending);
         }
     }
@@ -201,13 +207,7 @@ impl Scope {
             )
         };
         // Also by one who was not the first: it has ended when `end` returns.
-        done.iter().for_each(chan::end);
-        let how = match error {
-            ContextError::Canceled => CANCELED,
-            ContextError::DeadlineExceeded => DEADLINE_EXCEEDED,
-        };
-        // Release: pairs with the Acquire in `err`, which comes after the close.
-        self.ended.store(how, Ordering::Release);
+        self.say(error, done);
         drop(timer);
         for child in children.places.into_iter().flatten() {
             match child {
@@ -216,6 +216,17 @@ impl Scope {
             }
         }
         is_first
+    }
+
+    /// Steps 2 and 3, for whoever has seen the ending under the lock.
+    fn say(&self, error: ContextError, done: Option<Receiver<()>>) {
+        done.iter().for_each(chan::end);
+        let how = match error {
+            ContextError::Canceled => CANCELED,
+            ContextError::DeadlineExceeded => DEADLINE_EXCEEDED,
+        };
+        // Release: pairs with the Acquire in `err`, which comes after the close.
+        self.ended.store(how, Ordering::Release);
     }
 
     /// A child that has ended leaves.

@@ -78,6 +78,28 @@ fn assert_ended(scope: &Scope) {
 }
 
 #[test]
+fn who_sees_a_child_ended_by_its_parent_sees_the_parent_ended() {
+    let seen: Arc<AtomicBool> = Arc::default();
+    let theirs = Arc::clone(&seen);
+    check(None, move || {
+        // Nobody has asked for its `done`, which would tell as well.
+        let parent = Scope::within(None, None);
+        let ender = thread::spawn({
+            let parent = Arc::clone(&parent);
+            move || cancel(&parent)
+        });
+        let child = Scope::within(Some(&parent), None);
+        if child.err().is_some() {
+            theirs.store(true, SeqCst);
+            assert_eq!(parent.err(), Some(ContextError::Canceled));
+        }
+        ender.join().unwrap();
+        assert_ended(&child);
+    });
+    assert!(seen.load(SeqCst), "no child came late");
+}
+
+#[test]
 fn a_child_that_is_made_while_its_parent_ends_ends_too() {
     // Both are seen: a child that joins before the end, and one that finds that it has come.
     let seen: Arc<[AtomicBool; 2]> = Arc::default();

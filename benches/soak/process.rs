@@ -21,7 +21,7 @@ const SPARE_THREADS: usize = 2;
 /// What may be more in memory after the last third than after the first: what allocators and tables keep of
 /// the worst moment, which may come late.
 const RESIDENT_SLACK: usize = 24 << 20;
-const HEAP_SLACK: usize = 256 << 10;
+const HEAP_SLACK: usize = 128 << 10;
 
 /// A process at rest.
 pub struct Rest {

@@ -8,8 +8,8 @@
 //!
 //! - A goroutine that has run for a slice is asked to yield (`P::preempt`); blocking operations look.
 //! - One that has been away for a slice has its P taken, whatever it does; but not where the system has
-//!   given its thread no CPU: another thread would not get one either, and a loop it need not be. What waits
-//!   at such a P is stolen by those who have a CPU (find.rs).
+//!   given its thread no CPU, for up to 100 ms: another thread would not get one either, and a loop it need
+//!   not be. What waits at such a P is stolen by those who have a CPU (find.rs).
 //! - One whose thread *sleeps* has its P taken as soon as that is certain: its CPU clock stood still from
 //!   one look to the next, and the kernel names the system call it is in. (A clock that stands says
 //!   little on a loaded machine: the thread may wait for a CPU.) Such a P is taken also where nobody is
@@ -59,6 +59,9 @@ const LOOK_STARVED_NS: u64 = 3_000_000;
 
 /// So much of the CPU in one run makes a goroutine busy, however long it took to get it.
 const BUSY_NS: u64 = 1_000_000;
+
+/// A thread that got no CPU for so long is taken for busy all the same: it may be its own priority.
+const STARVED_NS: u64 = 100_000_000;
 
 /// Threads that were lowered, and have not ended.
 pub(crate) struct Lowered(AtomicUsize);
@@ -137,7 +140,7 @@ impl Seen {
     }
 
     /// Whether the thread has had a CPU for a good part of the time since the first look of this run, or
-    /// sleeps outside of system calls.
+    /// sleeps outside of system calls, or has waited for too long.
     fn is_busy(&self, standing: Standing, now: u64) -> bool {
         let (Some(cpu), Some((cpu_first, first))) = (self.cpu, self.first) else {
             return true; // as far as can be known
@@ -145,7 +148,7 @@ impl Seen {
         let used = cpu - cpu_first;
         let sleeps = standing == Standing::Unknown && used == 0;
         let is_away = sleeps || used >= BUSY_NS || used >= (now - first) / 4;
-        is_away && !self.wants_cpu && now > first
+        is_away && !self.wants_cpu && now > first || now - first >= STARVED_NS
     }
 }
 

@@ -68,7 +68,7 @@ fn work_made_while_an_idle_p_goes_out_of_use_is_done() {
 /// What waits at a P, whose M blocks in a call and has lent it, when that goes out of use.
 fn a_lent_p_with_a_queue_goes_out_of_use() {
     let (sched, ran, all) = (start(2, 2), Ran::new(), goroutines::<1>());
-    let resized = Ran::new();
+    let (lent, resized) = (Ran::new(), Ran::new());
     let lender = sched.ms[1];
     let lender = Life::spawn(lender, move || {
         become_goroutine_on(lender);
@@ -76,12 +76,14 @@ fn a_lent_p_with_a_queue_goes_out_of_use() {
         token.start(all[0]);
         token.lend_on_leaving();
         drop(token);
+        lent.one_more();
         resized.wait_for(1);
         drop(enter());
         leave_goroutine(lender);
         live(lender, ran);
     });
     let other = spawn_m(sched.ms[0], ran);
+    lent.wait_for(1);
     resize(1);
     resized.one_more();
     finish(vec![lender, other], ran, &all);

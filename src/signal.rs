@@ -264,7 +264,12 @@ fn catch(signal: i32, handle: &Handle) -> io::Result<()> {
     if signal == Signal::SIGQUIT.0 {
         runtime::leave_quit_to_program();
     }
-    handle.add_signal(signal)?;
+    if let Err(error) = handle.add_signal(signal) {
+        if signal == Signal::SIGQUIT.0 {
+            runtime::take_quit_back();
+        }
+        return Err(error);
+    }
     let mut hub = HUB.lock();
     // Another may have been faster: what it saw is what stood there before.
     if !hub.is_caught(signal) {

@@ -398,7 +398,9 @@ fn leave_queues(cases: &mut [&mut Case<'_>], waiter: Waiter, ticket: Ticket) -> 
     };
     let winner = (winner as usize).min(cases.len());
     for (index, case) in cases.iter_mut().enumerate() {
-        let Some(core) = case.core() else { continue };
+        // SAFETY: it is there. Its neighbours in the queue may be writing to its sudog.
+        let core = unsafe { Case::core_of(&raw const **case) };
+        let Some(core) = core else { continue };
         if index != winner {
             let side = case.side;
             let mut state = core.state.lock();

@@ -21,7 +21,8 @@
 //!    the end of the connection, and an error. Urgent data makes a read short that has not found the end.
 //!    An event that tells of any of these is *lasting*, and from then on all reads are tried.
 //! 3. Who has the descriptor can have the system read in another way, as by `SO_RCVLOWAT` or kTLS, with
-//!    which a short read means nothing. So from the moment on that anybody had it, none is kept.
+//!    which a short read means nothing. So from the moment on that anybody had it, none is kept; nor are
+//!    any of a connection whose listener somebody had, from which it inherits.
 //! 4. Only TCP is known to hold to all that: reads of a Unix stream are short also where a message with
 //!    descriptors ends.
 #![forbid(unsafe_code)]
@@ -53,6 +54,10 @@ impl Drained {
         self.is_trusted.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.is_trusted.load(Ordering::Relaxed)
+    }
+
     /// Has them count no more. The tick that was kept before stays: it was right.
     pub(crate) fn distrust(&self) {
         self.is_trusted.store(false, Ordering::Relaxed);
@@ -75,7 +80,7 @@ impl Drained {
             return Err(ErrorKind::WouldBlock.into());
         }
         let count = read()?;
-        if 0 < count && count < len && self.is_trusted.load(Ordering::Relaxed) {
+        if 0 < count && count < len && self.is_trusted() {
             self.tick.store(tick, Ordering::Release);
         }
         Ok(count)

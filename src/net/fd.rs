@@ -13,7 +13,7 @@ use super::error::closed;
 use crate::runtime::{self, Direction};
 use crate::sys::socket;
 use socket2::SockRef;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::panic::Location;
 
@@ -46,9 +46,12 @@ impl Fd {
     }
 
     /// Says of a new connection of TCP's, which nobody else has had, that its short reads mean something.
-    pub(crate) fn trust_short_reads(self) -> Fd {
+    pub(crate) fn trust_short_reads(&self) {
         self.drained.trust();
-        self
+    }
+
+    pub(crate) fn trusts_short_reads(&self) -> bool {
+        self.drained.is_trusted()
     }
 
     /// Gives the descriptor to the user, who may do with it what we know nothing of.
@@ -99,6 +102,9 @@ impl Fd {
     }
 
     /// Reads up to `len` bytes of a stream.
+    ///
+    /// Where the time is up, and the system was not asked, because a short read had said that there was no
+    /// more (drained.rs), it is asked now: what came before the call is not to be missed.
     #[inline]
     pub(crate) fn read(
         &self,
@@ -107,9 +113,23 @@ impl Fd {
         mut op: impl FnMut(SockRef<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let desc = self.control.desc();
-        self.call(Direction::Read, at, |socket| {
-            self.drained.read(desc, len, || op(socket))
-        })
+        let mut was_asked = true;
+        let result = self.call(Direction::Read, at, |socket| {
+            was_asked = false;
+            self.drained.read(desc, len, || {
+                was_asked = true;
+                op(socket)
+            })
+        });
+        match result {
+            Err(error) if !was_asked && error.kind() == ErrorKind::TimedOut => {
+                match self.at_once(op) {
+                    Err(now) if now.kind() == ErrorKind::WouldBlock => Err(error),
+                    result => result,
+                }
+            }
+            result => result,
+        }
     }
 
     /// Does what never waits.

@@ -63,6 +63,7 @@ impl TcpListener {
         let listener = TcpListener::try_from(std::net::TcpListener::bind(&*addresses)?)?;
         // std asks for 128, which a storm of connections fills at once.
         listener.fd.at_once(|socket| socket.listen(BACKLOG))?;
+        listener.fd.trust_short_reads();
         Ok(listener)
     }
 
@@ -110,8 +111,11 @@ impl TcpListener {
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (owned, address) = accept(&self.fd, Location::caller())?;
-        let fd = Arc::new(Fd::new(owned)?.trust_short_reads());
-        Ok((TcpStream { fd }, internet(address)?))
+        let fd = Fd::new(owned)?;
+        if self.fd.trusts_short_reads() {
+            fd.trust_short_reads();
+        }
+        Ok((TcpStream { fd: Arc::new(fd) }, internet(address)?))
     }
 
     /// Iterates over the connections, as `accept` gives them, until the listener is closed.

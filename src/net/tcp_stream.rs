@@ -322,8 +322,8 @@ fn connect_until(
             result => result,
         }
     })?;
-    let fd = Arc::new(fd.trust_short_reads());
-    Ok(TcpStream { fd })
+    fd.trust_short_reads();
+    Ok(TcpStream { fd: Arc::new(fd) })
 }
 
 /// What became of a connect that was begun. There are events before its end, so being writable is not

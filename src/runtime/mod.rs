@@ -93,7 +93,7 @@ pub(crate) use sched::park::{
     Parked, Token, current_g, end_early, enter, enter_blocking, leave, yield_now,
 };
 #[cfg(feature = "signal")]
-pub(crate) use sched::quit::{answer_quit, leave_quit_to_program};
+pub(crate) use sched::quit::{answer_quit, leave_quit_to_program, take_quit_back};
 pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
 pub(crate) use sched::system_stack::on_system_stack;
 pub(crate) use sched::timing::{call_after, far_future, wake_at};

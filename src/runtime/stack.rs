@@ -91,8 +91,10 @@ pub(crate) enum Exhausted {
 impl Exhausted {
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Exhausted::Mappings => "vm.max_map_count (stacks guarded with mprotect)",
-            Exhausted::AddressSpace => "RLIMIT_AS",
+            Exhausted::Mappings => {
+                "vm.max_map_count (stacks guarded with mprotect; `sysctl -w` raises it)"
+            }
+            Exhausted::AddressSpace => "RLIMIT_AS (`ulimit -v` raises it)",
             Exhausted::Memory => "memory the kernel would map",
         }
     }

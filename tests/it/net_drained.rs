@@ -3,11 +3,13 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sudog::net::TcpStream;
+use sudog::spawn;
 
 use crate::net_support::{on_both_sides, pair, with_both_sides};
+use crate::support::{alone_on, goroutine};
 
 /// Long enough for the poller to have seen what has come. Were it not, the test would see less and pass.
 fn until_it_is_seen() {
@@ -82,5 +84,32 @@ fn a_shut_read_half_is_met_after_a_short_read() {
         assert_eq!(read(&far), b"all");
         far.shutdown(Shutdown::Read).unwrap();
         assert_eq!(read(&far), b"");
+    });
+}
+
+/// The bytes came before the read, which does not ask the system, and its time is over before the event is seen.
+#[test]
+fn what_came_before_a_read_is_not_missed_when_its_time_is_over() {
+    alone_on(1, || {
+        goroutine(|| {
+            for _ in 0..5 {
+                let (mut near, far) = pair();
+                far.set_read_timeout(Some(Duration::from_millis(3)))
+                    .unwrap();
+                // The only P looks for events now, so nobody else does soon.
+                sudog::time::sleep(Duration::from_millis(1));
+                near.write_all(b"first").unwrap();
+                assert_eq!(read(&far), b"first");
+                near.write_all(b"then").unwrap();
+                let busy = spawn(|| {
+                    let start = Instant::now();
+                    while start.elapsed() < Duration::from_millis(6) {
+                        std::hint::spin_loop();
+                    }
+                });
+                assert_eq!(read(&far), b"then");
+                busy.join().unwrap();
+            }
+        });
     });
 }

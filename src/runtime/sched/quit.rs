@@ -35,6 +35,12 @@ pub(crate) fn leave_quit_to_program() {
     IS_PROGRAMS.store(true, Ordering::Relaxed);
 }
 
+/// Takes it back, as the program cannot receive it.
+#[cfg(feature = "signal")]
+pub(crate) fn take_quit_back() {
+    IS_PROGRAMS.store(false, Ordering::Relaxed);
+}
+
 /// Does what would have been done about a SIGQUIT had the program not received it.
 #[cfg(feature = "signal")]
 pub(crate) fn answer_quit() {

@@ -145,7 +145,8 @@ impl Seen {
         let (Some(cpu), Some((cpu_first, first))) = (self.cpu, self.first) else {
             return true; // as far as can be known
         };
-        let used = cpu - cpu_first;
+        // Less where the thread has ended since, and another has its record.
+        let used = cpu.saturating_sub(cpu_first);
         let sleeps = standing == Standing::Unknown && used == 0;
         let is_away = sleeps || used >= BUSY_NS || used >= (now - first) / 4;
         is_away && !self.wants_cpu && now > first || now - first >= STARVED_NS

@@ -345,7 +345,9 @@ impl Watch {
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
         let some_idle = counts.idle() > 0 && counts.idle() < sched().ps().len();
-        let nap = if some_idle || self.are_descriptors_busy || poll::is_look_due(false) {
+        let nap = if some_idle {
+            self.sleep_ns.min(SLEEP_IN_DEBT_NS)
+        } else if self.are_descriptors_busy || poll::is_look_due(false) {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS << self.calm_rounds)
         } else {
             self.sleep_ns

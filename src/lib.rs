@@ -27,7 +27,7 @@
 //! so and ends.
 //!
 //! Where several goroutines do one thing, start them in a [`group`]: it waits for them all, and the first
-//! error ends the rest. [`guide`] has the [patterns](guide::patterns) of Go programs, whole, and says what is
+//! error cancels the context of the rest. [`guide`] has the [patterns](guide::patterns) of Go programs, whole, and says what is
 //! called how for those who come from Go or from crossbeam-channel.
 //!
 //! # The contract
@@ -71,7 +71,7 @@
 //!   not hold up the others: the runtime takes the P from a goroutine that does not come back when one is
 //!   needed, after 10 ms, or sooner where the thread sleeps. The goroutine goes on on its thread and waits
 //!   for a P at its next blocking call. [`blocking`] hands the P over at once.
-//! - **Panics** end their goroutine only; `join` gives them out, and [`runtime::OnPanic`] can say
+//! - **Panics** end their goroutine only (with `panic = "abort"`, the process); `join` gives them out, and [`runtime::OnPanic`] can say
 //!   otherwise. The goroutine's number and name are printed by a hook that is put before std's when the
 //!   runtime starts; one that you set afterwards takes its place. While a goroutine unwinds it keeps
 //!   its thread.
@@ -79,8 +79,9 @@
 //!   Running over the end is a message that names the goroutine, and an abort. [`Builder::stack_size`]
 //!   gives a larger one, and [`on_system_stack`] the 8 MiB of the thread for one call; memory is used as it is touched.
 //! - **A goroutine that waits for ever** is leaked with what it owns, as in Go.
-//! - **Not promised:** fairness between goroutines beyond first come, first served where they wait; an
-//!   order in which goroutines run; anything in a child after `fork`; use in signal handlers.
+//! - **Nothing stops a goroutine from outside**: give it a [`Context`](context::Context), or close what it waits for.
+//! - **Not promised:** fairness between goroutines beyond first come, first served at a channel and what
+//!   [`Mutex`](sync::Mutex) promises; an order in which goroutines run; anything in a child after `fork`; use in signal handlers.
 #![cfg_attr(
     not(all(feature = "macros", feature = "net", feature = "signal")),
     allow(

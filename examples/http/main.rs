@@ -1,6 +1,8 @@
 //! `http`: serves the files of a directory over HTTP/1.1, and JSON at `/api/status`.
 //!
-//! Run it with `cargo run --release --example http -- 127.0.0.1:8080 .` and open <http://127.0.0.1:8080/>.
+//! Run it with `cargo run --release --example http -- 127.0.0.1:8080 .` and open
+//! <http://127.0.0.1:8080/README.md>.
+//!
 //! A goroutine for each connection reads what has come, answers all requests that are complete (pipelining)
 //! with one write, and goes on. Ctrl-C or SIGTERM ends it: no more connections, idle ones are closed, requests
 //! begun are finished, and what is not done after five seconds is cut.

@@ -25,6 +25,8 @@
 //!    any of a connection whose listener somebody had, from which it inherits.
 //! 4. Only TCP is known to hold to all that: reads of a Unix stream are short also where a message with
 //!    descriptors ends.
+//! 5. The price: bytes that come behind a short read are met once somebody has looked for events, which may
+//!    take 10 ms where all Ps are busy, and not by the next read itself. One whose time is over asks (fd.rs).
 #![forbid(unsafe_code)]
 
 use crate::runtime::{Direction, PollDesc};

@@ -45,6 +45,12 @@ impl Fd {
         })
     }
 
+    /// The same for one in whatever mode.
+    pub(crate) fn adopt(owned: OwnedFd) -> io::Result<Fd> {
+        socket::set_nonblocking(owned.as_fd(), true)?;
+        Fd::new(owned)
+    }
+
     /// Says of a new connection of TCP's, which nobody else has had, that its short reads mean something.
     pub(crate) fn trust_short_reads(&self) {
         self.drained.trust();
@@ -58,12 +64,6 @@ impl Fd {
     pub(crate) fn expose(&self) -> BorrowedFd<'_> {
         self.drained.distrust();
         self.as_fd()
-    }
-
-    /// The same for one in whatever mode.
-    pub(crate) fn adopt(owned: OwnedFd) -> io::Result<Fd> {
-        socket::set_nonblocking(owned.as_fd(), true)?;
-        Fd::new(owned)
     }
 
     /// Gives the descriptor back, in blocking mode.

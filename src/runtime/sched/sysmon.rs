@@ -5,12 +5,16 @@
 //! who do not come back, and pays debts (retake.rs); tells those who wait for the last goroutine; has
 //! surplus threads end (reap.rs); runs errands (errands.rs); looks for a deadlock.
 //!
-//! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not, at
-//! most 500 us while one P idles and another runs (a debt may have to be paid) or descriptors are busy
-//! (whoever looks for their events may be busy next), 2 ms where these have been busy for a while and nobody
-//! was owed anything, less where somebody seems not to come back while others wait, and for good once everything has been idle for 100 ms; only where goroutines wait that
-//! none of our own threads can wake, it looks for a deadlock once a second, and it comes back for surplus
-//! threads and for stacks to trim. Whoever takes the first P off the idle list wakes it.
+//! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not; less
+//!
+//! - while one P idles and another runs: at most 500 us, as a debt may have to be paid;
+//! - while descriptors are busy: likewise, as whoever looks for their events may be busy next; 2 ms where they
+//!   have been for a while, nobody was owed anything, and no P idles;
+//! - where somebody seems not to come back while others wait.
+//!
+//! Once everything has been idle for 100 ms it sleeps for good. Only where goroutines wait that none of our own
+//! threads can wake, it looks for a deadlock once a second, and it comes back for surplus threads and for stacks
+//! to trim. Whoever takes the first P off the idle list wakes it.
 //!
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.

@@ -14,12 +14,17 @@ fn named(name: &str, f: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 }
 
 /// Sends this process SIGQUIT in a moment.
+///
+/// The thread stays: were it to end, the program might be found dead before a thread takes the signal.
 fn quit_soon() {
     thread::spawn(|| {
         thread::sleep(Duration::from_millis(100));
         let own = std::process::id().to_string();
         let status = Command::new("kill").args(["-QUIT", &own]).status();
         assert!(status.expect("there is a kill").success());
+        loop {
+            thread::sleep(Duration::from_secs(60));
+        }
     });
 }
 
@@ -88,7 +93,7 @@ pub fn cases() -> Vec<Case> {
             program: all_asleep,
             check: |output| {
                 output.assert_code(2);
-                output.assert_stderr("goroutine 1 'main' [join]:");
+                output.assert_stderr("SIGQUIT: quit\n\ngoroutine 1 'main' [join]:");
                 output.assert_stderr(" 'waiter' [chan receive]:");
             },
         },

@@ -112,6 +112,9 @@ impl Timers {
             return None;
         }
         let target = due.heap.pop();
+        if let Some((_, Target::Wait(next, _))) = due.heap.first() {
+            next.prefetch();
+        }
         self.publish(&due);
         target
     }

@@ -6,7 +6,7 @@ use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sudog::chan::{TryRecvError, bounded, unbounded};
 use sudog::runtime::{Config, max_procs};
@@ -73,6 +73,31 @@ fn others_run_beside_endless_loops() {
             assert!(rx.iter().eq(0..100));
             stop.store(true, SeqCst);
             hogs.into_iter().for_each(|hog| hog.join().unwrap());
+        });
+    });
+}
+
+/// One of them does not end its turn until the other has come, and neither makes a call into the runtime.
+#[test]
+fn those_whom_timers_wake_together_run_beside_each_other() {
+    alone_on(2, || {
+        goroutine(|| {
+            // Most come too soon after the pair before for an M to be woken at once.
+            for _ in 0..rounds(500) {
+                let due = Instant::now() + Duration::from_micros(200);
+                let come = Arc::new(AtomicUsize::new(0));
+                let pair = [(); 2].map(|()| {
+                    let come = come.clone();
+                    spawn(move || {
+                        time::sleep_until(due);
+                        come.fetch_add(1, SeqCst);
+                        while come.load(SeqCst) < 2 {
+                            spin_loop();
+                        }
+                    })
+                });
+                pair.into_iter().for_each(|handle| handle.join().unwrap());
+            }
         });
     });
 }

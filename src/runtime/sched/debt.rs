@@ -6,6 +6,11 @@
 //! operation that finds it outstanding for [`DEBT_NS`]; paid by sysmon when the goroutine's code makes
 //! no operations at all. A second readied goroutine displaces the first into the queue and wakes an M
 //! as ever.
+//!
+//! Timers ready many at a time, and where they are dense, several thousand times a second. An M that was
+//! woken for each such batch would mostly come too late to find anything, so one is woken every
+//! millisecond at most; sysmon sees to the rest, where somebody waits behind a goroutine that does not
+//! end its turn.
 #![forbid(unsafe_code)]
 
 use super::{idle, sched};
@@ -14,6 +19,9 @@ use crate::sys::os;
 
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
+
+/// How often, at most, an M is woken for goroutines that timers ready together.
+const BATCH_NS: u64 = 1_000_000;
 
 /// How many operations pass between two looks at the clock.
 const DEBT_LOOK_EVERY: u32 = 16;
@@ -27,6 +35,14 @@ pub(crate) fn look(p: &P) {
     p.debt.set(count.saturating_add(1));
     if count.is_multiple_of(DEBT_LOOK_EVERY) {
         look_by_clock(p);
+    }
+}
+
+/// Timers that were due at `now` have readied several goroutines here, of which one runs next.
+pub(super) fn note_batch(p: &P, now: u64) {
+    if now - p.batch_at.get() >= BATCH_NS {
+        p.batch_at.set(now);
+        idle::wake_p();
     }
 }
 

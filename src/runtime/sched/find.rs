@@ -1,8 +1,8 @@
 //! Where the next goroutine comes from. Go's `findRunnable`.
 //!
 //! In this order: what came with the P; every 61st time slice the global queue, lest two busy
-//! goroutines that ready each other starve it; `runnext` and the local queue; due timers; the global
-//! queue; a P whose M seems not to run; events of descriptors; the other Ps. If there is nothing: idle
+//! goroutines that ready each other starve it; `runnext` and the local queue; due timers, also of Ps that
+//! idle; the global queue; a P whose M seems not to run; events of descriptors; the other Ps. If there is nothing: idle
 //! the P, look once more, sleep, one M in the poller.
 
 use super::counters::Counts;
@@ -74,7 +74,7 @@ fn end_slice(p: &P) {
 /// What belongs to all, and what belongs to others.
 #[cold]
 fn find_shared(m: &'static M) -> Option<(GRef, Slice)> {
-    if sched().timers.run(m.p(), m.p())
+    if sched().timers.run_idle(m.p())
         && let Some((g, _)) = m.p().runq.pop()
     {
         return Some((g, Slice::Own));
@@ -174,13 +174,13 @@ fn steal(m: &'static M) -> Option<GRef> {
             if std::ptr::eq(victim, m.p()) {
                 continue;
             }
-            // A P that idles has timers, and nothing else.
             if round == ROUNDS
                 && sched.timers.run(victim, m.p())
                 && let Some((g, _)) = m.p().runq.pop()
             {
                 return Some(g);
             }
+            // It has timers, which have been seen to, and nothing else.
             if victim.word.read().state() == State::Idle {
                 continue;
             }

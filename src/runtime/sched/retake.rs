@@ -212,7 +212,9 @@ impl Watch {
                 if is_same_slice && now - seen.slice_since >= SLICE_NS {
                     p.preempt.store(true, Ordering::Relaxed);
                 }
-                let paid = is_same_next && idle::wake_p();
+                // Those in the queue for whom somebody was woken are taken long since (debt.rs).
+                let owes = is_same_next || is_same_run && !p.runq.is_local_empty();
+                let paid = owes && idle::wake_p();
                 paid || is_same_run && self.look_for(p, &mut seen, now)
             }
             State::Try | State::Idle | State::Dead => false,

@@ -217,7 +217,8 @@ impl Watch {
             let now = os::nanotime();
             set_now(now);
             let mut did_something = self.make_threads();
-            did_something |= sched.timers.run_overdue(now);
+            // The sleep ends for the next such timer anyway.
+            sched.timers.run_overdue(now);
             did_something |= self.look_for_events(now);
             did_something |= sched.procs().resize();
             did_something |= self.ps.look(now);

@@ -4,8 +4,8 @@
 //! at its lock. What is due is fired by
 //!
 //! - the M that has the P, when it looks for work, and every few goroutines before that;
-//! - a thief, in its last round, also from Ps that idle or whose M is stuck in something: so nothing is
-//!   handed on when a P idles;
+//! - any M that has run out of work, for the Ps that idle: so nothing is handed on when a P idles;
+//! - a thief, in its last round, for those whose M is stuck in something;
 //! - sysmon, where a P is free and nobody looked in time, or all are in use by goroutines that go on and
 //!   on.
 //!
@@ -18,10 +18,12 @@
 
 use super::global::push_behind;
 use super::spawn::spawn_task;
-use super::{idle, park, poll, ready, sched};
+use super::{debt, park, poll, ready, sched};
 use crate::runtime::claim::Ticket;
+use crate::runtime::coro::Stack;
 use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
+use crate::runtime::pword::State;
 use crate::runtime::task::Task;
 use crate::runtime::timer::{DEADLINE, Deferred, LAST, NEVER, Target};
 use crate::runtime::waiter::{Kind, Waiter};
@@ -146,6 +148,19 @@ impl Timing {
         p.timers.first() != NEVER && run_some(p, here)
     }
 
+    /// Does some of what is due of `here`, the caller's, and of all Ps that idle; true if there was any.
+    ///
+    /// A thief would find the latter too, but he has another M woken for what else there may be to steal.
+    pub(crate) fn run_idle(&self, here: &'static P) -> bool {
+        let mut did_any = self.run(here, here);
+        for p in sched().ps() {
+            if p.timers.first() != NEVER && p.word.read().state() == State::Idle {
+                did_any |= run_some(p, here);
+            }
+        }
+        did_any
+    }
+
     /// When whoever sleeps until the first timer is to wake: then, or a little later if many are due
     /// until then.
     pub(crate) fn wake_time(&self) -> Option<u64> {
@@ -161,13 +176,12 @@ impl Timing {
         Some(self.first()?.saturating_add(overdue_ns()))
     }
 
-    /// Does what is due and nobody else did in time, for sysmon; true if there was any.
-    pub(crate) fn run_overdue(&self, now: u64) -> bool {
-        let Some(first) = self.first() else {
-            return false;
-        };
+    /// Does what is due and nobody else did in time, for sysmon.
+    pub(crate) fn run_overdue(&self, now: u64) {
         let due = now.saturating_sub(overdue_ns());
-        first <= due && run_all(now)
+        if self.first().is_some_and(|first| first <= due) {
+            run_all(now);
+        }
     }
 }
 
@@ -201,7 +215,7 @@ fn run_some(p: &P, here: &'static P) -> bool {
     }
     if fired.count > 1 {
         // One of them runs here next.
-        idle::wake_p();
+        debt::note_batch(here, now);
     }
     fired.finish()
 }
@@ -218,6 +232,8 @@ fn ready_at(p: &P, waiter: Waiter, is_first: bool) {
     if !ready::make_runnable(g) {
         return;
     }
+    // It runs in a moment, most likely.
+    g.stack.get().into_iter().for_each(Stack::prefetch);
     let behind = if is_first {
         p.runq.push_next(g)
     } else {
@@ -227,7 +243,7 @@ fn ready_at(p: &P, waiter: Waiter, is_first: bool) {
 }
 
 #[cold]
-fn run_all(now: u64) -> bool {
+fn run_all(now: u64) {
     let token = park::enter();
     let mut fired = Fired::default();
     for p in sched().ps() {
@@ -235,7 +251,7 @@ fn run_all(now: u64) -> bool {
             fired.fire(target, |waiter| token.ready(waiter));
         }
     }
-    fired.finish()
+    fired.finish();
 }
 
 /// The P whose timers an M arms: its own, or the one it last had. Those of other threads go to any.

@@ -249,6 +249,10 @@ pub(crate) mod timing {
             is_ours
         }
 
+        pub(crate) fn run_idle(&self, here: &P) -> bool {
+            self.run(here, here)
+        }
+
         /// No P of a model has any, when its use ends.
         pub(super) fn push(&self, _: u64, _: Target) {
             unreachable!("a P without timers");

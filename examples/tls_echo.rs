@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sudog::net::TcpStream;
@@ -65,11 +65,30 @@ fn made_for_localhost() -> Result<ServerConfig, String> {
 fn read(certificate: &str, key: &str) -> Result<ServerConfig, String> {
     let (chain, private) = sudog::blocking(|| {
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
-        let chain: Vec<_> = chain.map_err(|error| format!("{certificate}: {error}"))?;
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|e| format!("{key}: {e}"))?;
+        let chain: Vec<_> = chain.map_err(|error| unusable(certificate, "certificate", error))?;
+        let private = PrivateKeyDer::from_pem_file(key);
+        let private = private.map_err(|error| unusable(key, "private key", error))?;
         Ok::<_, String>((chain, private))
     })?;
+    if chain.is_empty() {
+        return Err(unusable(
+            certificate,
+            "certificate",
+            pem::Error::NoItemsFound,
+        ));
+    }
     config(chain, private).map_err(|error| format!("{certificate} and {key}: {error}"))
+}
+
+/// What is wrong with a file in which there was to be such an item.
+fn unusable(file: &str, item: &str, error: pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => format!("cannot read {file}: {error}"),
+        pem::Error::NoItemsFound => {
+            format!("there is no {item} in {file}: a PEM file is wanted, with `-----BEGIN` in it")
+        }
+        error => format!("{file} is no proper PEM file: {error}"),
+    }
 }
 
 fn config(

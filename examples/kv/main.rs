@@ -34,7 +34,14 @@ use store::Store;
 
 const USAGE: &str = "\
 usage: kv HOST:PORT
-Serve keys and values to clients of Redis: redis-cli, redis-benchmark, libraries.
+Serve keys and values to clients of Redis: redis-cli, redis-benchmark, libraries. The commands are
+
+  GET, SET (with NX or XX, EX or PX), MGET, MSET, INCR, INCRBY,
+  DEL, EXISTS, EXPIRE, TTL, KEYS, FLUSHALL,
+  SUBSCRIBE, UNSUBSCRIBE, PUBLISH,
+  PING, ECHO, INFO, QUIT, COMMAND (and COUNT, INFO, LIST), CONFIG GET.
+
+All is kept in memory only, and ends with the process.
 ";
 
 /// What all clients share.

@@ -32,6 +32,9 @@ const NAMES: usize = 50;
 /// Where everyone begins.
 const LOBBY: &str = "lobby";
 
+/// What a guest may send beside messages.
+const COMMANDS: &str = "/join ROOM, /nick NAME, /who";
+
 /// A line without its end. The text is shared by all who get it.
 pub struct Line {
     text: Arc<str>,
@@ -174,7 +177,7 @@ impl Hub {
         let mut names = (number + 1..).map(|n| format!("guest{n}"));
         let nick = names.find(free).expect("there are enough numbers");
         let room = LOBBY.to_owned();
-        let welcome = format!("* you are {nick} in {room}; /join ROOM, /nick NAME, /who");
+        let welcome = format!("* you are {nick} in {room}; {COMMANDS}");
         let here = format!("* {nick} has come");
         let guest = Guest {
             nick,
@@ -204,7 +207,7 @@ impl Hub {
             ("/who", _) => self.who(number),
             ("", "") => {}
             (command, _) if command.starts_with('/') => {
-                let answer = format!("* no such command: {command}");
+                let answer = format!("* no such command: {command}; there are {COMMANDS}");
                 self.say_to(number, &answer);
             }
             _ => {

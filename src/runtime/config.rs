@@ -48,7 +48,7 @@ pub struct AlreadyStarted;
 
 impl fmt::Display for AlreadyStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the runtime was already started")
+        f.write_str("the runtime was already started; install its `Config` before its first use")
     }
 }
 

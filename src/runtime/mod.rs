@@ -111,7 +111,15 @@ impl Config {
     /// Starts the runtime with these settings.
     ///
     /// # Errors
-    /// [`AlreadyStarted`] if the runtime was used before; then nothing changes.
+    /// [`AlreadyStarted`] if the runtime was used before; then nothing changes. [`set_max_procs`] changes the
+    /// number of processors later too.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::runtime::{Config, OnPanic};
+    ///
+    /// Config::new().on_panic(OnPanic::Exit).install().expect("the first thing that the program does");
+    /// ```
     pub fn install(self) -> Result<(), AlreadyStarted> {
         let mut is_first = false;
         sched::start_with(|| {
@@ -137,7 +145,8 @@ impl Config {
         }
         if let Some(key) = self.differs_from(settings()) {
             panic!(
-                "the runtime was already started with another {key}; one runtime serves the process"
+                "the runtime was already started with another {key}; one runtime serves the process: say the \
+                 same in each `#[sudog::main]`, `#[sudog::test]` and `Config`, or in none"
             );
         }
         self.asked_procs().map(set_max_procs);

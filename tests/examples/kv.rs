@@ -15,6 +15,15 @@ fn kv_refuses_addresses_at_which_it_cannot_listen() {
     assert_eq!(run(&mut example("kv")).status.code(), Some(2));
 
     let server = Server::start();
+    let commands = server.connect().ask(["COMMAND", "LIST"]);
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        words.map(str::to_uppercase).collect()
+    };
+    let named = words(text(&help.stdout));
+    for command in words(&commands) {
+        assert!(named.contains(&command), "{command} is not in the help");
+    }
     for address in ["nonsense", "127.0.0.1:70000", &server.address] {
         let output = run(example("kv").arg(address));
         let message = text(&output.stderr);

@@ -28,7 +28,7 @@ fn refused<T>(what: &str, f: impl FnOnce() -> T) {
         what == "yield_now" || message.contains("no_park.rs:"),
         "{message}"
     );
-    assert!(message.contains("NoPark"), "{message}");
+    assert!(message.contains("drop the guard"), "{message}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The runtime itself: counts, configuration, environment. Each has a process of its own.
 
 use std::error::Error;
+use std::panic::catch_unwind;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use sudog::{blocking, run, spawn, yield_now};
 
 use crate::child::Output;
 use crate::stacks::descend;
-use crate::support::{LIMIT, alone, alone_here, quiet_panic, wait_until};
+use crate::support::{LIMIT, alone, alone_here, quiet_panic, text, wait_until};
 
 #[test]
 fn num_goroutines_counts_those_that_live() {
@@ -211,7 +212,8 @@ fn config_is_refused_the_second_time() {
         assert!(Config::new().max_procs(2).install().is_ok());
         let again: Result<(), AlreadyStarted> = Config::new().max_procs(2).install();
         let error: Box<dyn Error> = Box::new(again.unwrap_err());
-        assert!(!error.to_string().is_empty());
+        let message = error.to_string();
+        assert!(message.ends_with("install its `Config` before its first use"));
         assert_eq!(max_procs(), 2);
     });
 }
@@ -227,6 +229,19 @@ fn config_is_refused_once_the_runtime_runs() {
                 .install()
                 .is_err()
         );
+    });
+}
+
+#[test]
+fn other_settings_than_those_that_run_are_refused_by_name() {
+    alone(&[("SUDOG_STACK", "")], || {
+        Config::new().stack_size(1 << 20).install().unwrap();
+        let start = |config| sudog::__private::test(config, None, || ());
+        start(Config::new().stack_size(1 << 20));
+        let other = Config::new().max_procs(2).stack_size(4 << 20);
+        let message = text(catch_unwind(|| start(other)).unwrap_err());
+        assert!(message.contains("another stack_size"), "{message}");
+        assert!(message.contains("say the same in each"), "{message}");
     });
 }
 

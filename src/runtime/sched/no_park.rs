@@ -50,10 +50,11 @@ pub(super) fn check(what: &str, at: Option<&Location<'_>>) {
 
 #[cold]
 fn refuse(what: &str, at: Option<&Location<'_>>) -> ! {
-    match at {
-        Some(at) => panic!("a blocking call ({what}, at {at}) while a NoPark guard is held"),
-        None => panic!("a blocking call ({what}) while a NoPark guard is held"),
-    }
+    let at = at.map_or(String::new(), |at| format!(", at {at}"));
+    panic!(
+        "a blocking call ({what}{at}) while a NoPark guard is held; before the call drop the guard, and what \
+         it keeps on this thread"
+    );
 }
 
 /// Holds the calling goroutine to its thread once more; none on a plain thread, which keeps itself.

@@ -82,6 +82,18 @@
 //! - **Nothing stops a goroutine from outside**: give it a [`Context`](context::Context), or close what it waits for.
 //! - **Not promised:** fairness between goroutines beyond first come, first served at a channel and what
 //!   [`Mutex`](sync::Mutex) promises; an order in which goroutines run; anything in a child after `fork`; use in signal handlers.
+//!
+//! # Features
+//!
+//! All three are on by default. What is not named here is always there.
+//!
+//! | feature | what is there with it only |
+//! |---|---|
+//! | `macros` | [`go!`], [`select!`] and [`select_biased!`](crate::select_biased), [`#[sudog::main]`](macro@main), [`#[sudog::test]`](macro@test) |
+//! | `net` | [`net`] and [`io`] |
+//! | `signal` | [`signal`] |
+//!
+//! Without `macros` the same takes more words: [`spawn`], the dynamic [`Select`](chan::Select), [`run`].
 #![cfg_attr(
     not(all(feature = "macros", feature = "net", feature = "signal")),
     allow(

@@ -109,6 +109,26 @@ impl Drop for CancelOnPanic<'_> {
 
 impl<'scope, E: Send + 'scope> Group<'scope, '_, E> {
     /// Starts `f` in a goroutine of its own, for which the group waits. Never blocks.
+    ///
+    /// The first that gives an error or panics ends the context of the group; the others are not stopped, and
+    /// see it by that.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::num::ParseIntError;
+    /// use sudog::context::Context;
+    ///
+    /// fn sum(left: &str, right: &str) -> Result<i32, ParseIntError> {
+    ///     let mut n = 0;
+    ///     let m = sudog::group(&Context::background(), |g| {
+    ///         g.go(|| left.parse().map(|number| n = number));
+    ///         right.parse::<i32>()
+    ///     })?;
+    ///     Ok(n + m)
+    /// }
+    /// assert_eq!(sum("3", "4"), Ok(7));
+    /// assert!(sum("three", "4").is_err());
+    /// ```
     #[track_caller]
     pub fn go(&self, f: impl FnOnce() -> Result<(), E> + Send + 'scope) {
         let end = Arc::clone(&self.end);
@@ -124,6 +144,22 @@ impl<'scope, E: Send + 'scope> Group<'scope, '_, E> {
 impl<E> Group<'_, '_, E> {
     /// Gives the context of the group: it ends with the one around it, at the first error or panic, and
     /// when the group does.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::context::{Context, ContextError};
+    ///
+    /// let result = sudog::group(&Context::background(), |g| {
+    ///     let ctx = g.context().clone();
+    ///     g.go(move || {
+    ///         let _ = ctx.done().recv(); // until the other fails
+    ///         assert_eq!(ctx.err(), Some(ContextError::Canceled));
+    ///         Ok(())
+    ///     });
+    ///     Err::<(), _>("over")
+    /// });
+    /// assert_eq!(result, Err("over"));
+    /// ```
     pub fn context(&self) -> &Context {
         &self.ctx
     }

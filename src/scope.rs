@@ -87,6 +87,16 @@ struct Data {
 
 impl<'scope> Scope<'scope, '_> {
     /// Starts a goroutine that the scope waits for. Never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let numbers = [1, 2, 3];
+    /// let sum = sudog::scope(|s| {
+    ///     let handle = s.spawn(|| numbers.iter().sum::<i32>());
+    ///     handle.join().unwrap()
+    /// });
+    /// assert_eq!(sum, 6);
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -189,6 +199,12 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Errors
     /// The payload, if the goroutine panicked; then the scope does not panic for it.
+    ///
+    /// # Examples
+    /// ```
+    /// let result = sudog::scope(|s| s.spawn(|| panic!("no luck")).join());
+    /// assert!(result.is_err());
+    /// ```
     #[track_caller]
     pub fn join(self) -> thread::Result<T> {
         self.handle.wait(WaitReason::Join, Location::caller());

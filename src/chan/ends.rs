@@ -89,12 +89,37 @@ fn ends<T>(chan: Chan<T>) -> (Sender<T>, Receiver<T>) {
 }
 
 /// The sending end of a channel. Cloning it makes another one of the same channel.
+///
+/// # Examples
+/// ```
+/// use sudog::chan::bounded;
+///
+/// let (tx, rx) = bounded(2);
+/// let other = tx.clone();
+/// tx.send("one").unwrap();
+/// other.send("two").unwrap();
+/// drop((tx, other)); // the last sender: the channel is closed
+/// assert_eq!(rx.iter().collect::<Vec<_>>(), ["one", "two"]);
+/// ```
 pub struct Sender<T> {
     pub(super) chan: Arc<Chan<T>>,
 }
 
 /// The receiving end of a channel. Cloning it makes another one of the same channel; each value
 /// goes to one of them.
+///
+/// # Examples
+/// ```
+/// use sudog::chan::{RecvError, bounded};
+///
+/// let (tx, rx) = bounded(2);
+/// tx.send(1).unwrap();
+/// tx.send(2).unwrap();
+/// drop(tx);
+/// let other = rx.clone();
+/// assert_eq!((rx.recv(), other.recv()), (Ok(1), Ok(2)));
+/// assert_eq!(rx.recv(), Err(RecvError));
+/// ```
 pub struct Receiver<T> {
     pub(super) chan: Arc<Chan<T>>,
 }
@@ -353,11 +378,23 @@ macro_rules! observers {
             }
 
             /// Returns whether nothing is buffered; always true without a buffer.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = $make]
+            /// assert!(end.is_empty());
+            /// ```
             pub fn is_empty(&self) -> bool {
                 self.chan.core.len() == 0
             }
 
             /// Returns whether the buffer is full; always true without a buffer.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = $make]
+            /// assert!(!end.is_full());
+            /// ```
             pub fn is_full(&self) -> bool {
                 self.chan
                     .core
@@ -366,16 +403,34 @@ macro_rules! observers {
             }
 
             /// Returns how many values are buffered.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = $make]
+            /// assert_eq!(end.len(), 0);
+            /// ```
             pub fn len(&self) -> usize {
                 self.chan.core.len()
             }
 
             /// Returns how many values can be buffered, or `None` without a limit.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = $make]
+            /// assert_eq!(end.capacity(), Some(1));
+            /// ```
             pub fn capacity(&self) -> Option<usize> {
                 self.chan.core.capacity()
             }
 
             /// Returns whether both are ends of the same channel.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = $make]
+            /// assert!(end.same_channel(&end.clone()));
+            /// ```
             pub fn same_channel(&self, other: &$end<T>) -> bool {
                 let both_never = self.chan.core.flavor() == Flavor::Never
                     && other.chan.core.flavor() == Flavor::Never;

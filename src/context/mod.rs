@@ -76,6 +76,15 @@ pub struct Context {
 
 impl Context {
     /// Makes the root of a tree: it never ends and has no values. Go's `Background` and `TODO`.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::context::Context;
+    ///
+    /// static ROOT: Context = Context::background();
+    ///
+    /// assert!(ROOT.err().is_none());
+    /// ```
     pub const fn background() -> Context {
         Context {
             scope: None,
@@ -256,22 +265,64 @@ impl Context {
     /// Says whether and how the context has ended. Never blocks.
     ///
     /// Once it does, [`done`](Context::done) is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::context::{Context, ContextError};
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// assert_eq!(ctx.err(), None);
+    /// cancel.cancel();
+    /// assert_eq!(ctx.err(), Some(ContextError::Canceled));
+    /// ```
     pub fn err(&self) -> Option<ContextError> {
         self.scope.as_ref()?.err()
     }
 
     /// Says why the context has ended: what was said when it was cancelled, else its
     /// [`err`](Context::err). Never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::context::Context;
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// assert!(ctx.cause().is_none());
+    /// cancel.cancel();
+    /// assert_eq!(ctx.cause().unwrap().to_string(), "context canceled");
+    /// ```
     pub fn cause(&self) -> Option<Cause> {
         self.scope.as_ref()?.cause()
     }
 
-    /// Says when the context will end at the latest. Never blocks.
+    /// Says when the context will end at the latest, if that is settled. Never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use sudog::context::Context;
+    ///
+    /// assert!(Context::background().deadline().is_none());
+    /// let (ctx, _cancel) = Context::background().with_timeout(Duration::from_secs(60));
+    /// assert!(ctx.deadline().unwrap() > Instant::now());
+    /// ```
     pub fn deadline(&self) -> Option<Instant> {
         self.scope.as_ref()?.deadline()
     }
 
     /// Finds the value of this type that was added last. Never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::context::Context;
+    ///
+    /// struct Attempt(u32);
+    ///
+    /// let ctx = Context::background().with_value(Attempt(1));
+    /// let again = ctx.with_value(Attempt(2));
+    /// assert_eq!(again.value::<Attempt>().unwrap().0, 2);
+    /// assert_eq!(ctx.value::<Attempt>().unwrap().0, 1);
+    /// ```
     pub fn value<T: Any + Send + Sync>(&self) -> Option<&T> {
         self.values.as_ref()?.find()
     }

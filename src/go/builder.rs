@@ -40,6 +40,13 @@ impl Builder {
     /// Sets the size of the stack in bytes, rounded up to 64 KiB, 256 KiB, 1 MiB or 8 MiB.
     ///
     /// Part of it, 16 KiB on x86-64, is the guard.
+    ///
+    /// # Examples
+    /// ```
+    /// let builder = sudog::Builder::new().stack_size(8 << 20);
+    /// let handle = builder.spawn(|| std::hint::black_box([1_u8; 1 << 20])[0]).unwrap();
+    /// assert_eq!(handle.join().unwrap(), 1);
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.stack_size = Some(bytes);
         self
@@ -49,6 +56,17 @@ impl Builder {
     ///
     /// As if it began with [`lock_os_thread`](crate::runtime::lock_os_thread) and never dropped the guard:
     /// the thread ends with it. For code that keeps to its thread: thread-locals, guards, C libraries.
+    ///
+    /// # Examples
+    /// ```
+    /// let main = std::thread::current().id();
+    /// let pinned = sudog::Builder::new().pinned().spawn(move || {
+    ///     let here = std::thread::current().id();
+    ///     sudog::yield_now();
+    ///     here != main && here == std::thread::current().id()
+    /// });
+    /// assert!(pinned.unwrap().join().unwrap());
+    /// ```
     pub fn pinned(mut self) -> Builder {
         self.is_pinned = true;
         self
@@ -58,6 +76,14 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidInput` for a stack size of 0 or above 8 MiB, and for a name that holds a NUL byte.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// let too_large = sudog::Builder::new().stack_size(1 << 30).spawn(|| ());
+    /// assert_eq!(too_large.unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where

@@ -27,7 +27,7 @@ pub(crate) fn timed_out() -> Error {
     Error::new(ErrorKind::TimedOut, "i/o timeout")
 }
 
-/// Whether an error says that the socket was closed, by this side's [`close`](super::TcpStream::close),
+/// Returns whether an error says that the socket was closed, by this side's [`close`](super::TcpStream::close),
 /// before the call or while it was blocked.
 ///
 /// Such an error reads `use of closed network connection`. It is how a server that was told to stop

@@ -202,8 +202,8 @@ pub fn dump(w: &mut impl io::Write) -> io::Result<()> {
 
 /// Returns numbers about the runtime: goroutines by state, queues, time slices, stacks, timers.
 ///
-/// Starts the runtime if it was not used before. It stops nobody, and looks at each goroutine once: about
-/// 10 ms for a million. Does not block.
+/// Starts the runtime if it was not used before. It stops nobody, and looks at each goroutine once, so
+/// it takes longer the more there are. Does not block.
 ///
 /// # Examples
 /// ```

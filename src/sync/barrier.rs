@@ -64,6 +64,19 @@ impl Barrier {
     /// Waits until so many have come; the last is told so.
     ///
     /// Blocks the goroutine, or the thread on a plain thread, and in async code the thread.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::sync::Barrier;
+    ///
+    /// let barrier = Barrier::new(2);
+    /// let leaders = sudog::scope(|s| {
+    ///     let meet = || barrier.wait().is_leader();
+    ///     let (one, other) = (s.spawn(meet), s.spawn(meet));
+    ///     u32::from(one.join().unwrap()) + u32::from(other.join().unwrap())
+    /// });
+    /// assert_eq!(leaders, 1);
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let wait = Wait::new(WaitReason::Barrier, Location::caller(), None);

@@ -105,6 +105,17 @@ impl<E: Send + 'static> ErrGroup<E> {
     ///
     /// Blocks the goroutine, or the thread on a plain thread, while as many run as the limit allows; for
     /// ever if that is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::sync::ErrGroup;
+    ///
+    /// let group = ErrGroup::<std::io::Error>::new();
+    /// for file in ["Cargo.toml", "README.md"] {
+    ///     group.go(move || sudog::blocking(|| std::fs::metadata(file)).map(drop));
+    /// }
+    /// group.wait().unwrap();
+    /// ```
     #[track_caller]
     pub fn go(&self, f: impl FnOnce() -> Result<(), E> + Send + 'static) {
         let limit = self.inner.limit();
@@ -156,6 +167,26 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// # Panics
     /// While goroutines of the group are running, in Go's words: `errgroup: modify limit while 1
     /// goroutines in the group are still active`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    /// use sudog::sync::ErrGroup;
+    ///
+    /// let (group, running) = (ErrGroup::<()>::new(), Arc::new(AtomicU32::new(0)));
+    /// group.set_limit(2);
+    /// for _ in 0..10 {
+    ///     let running = Arc::clone(&running);
+    ///     group.go(move || {
+    ///         assert!(running.fetch_add(1, SeqCst) < 2);
+    ///         sudog::yield_now();
+    ///         running.fetch_sub(1, SeqCst);
+    ///         Ok(())
+    ///     });
+    /// }
+    /// group.wait().unwrap();
+    /// ```
     #[track_caller]
     pub fn set_limit(&self, limit: usize) {
         let active = self.inner.running.count();
@@ -180,6 +211,14 @@ impl<E: Send + 'static> ErrGroup<E> {
     ///
     /// # Panics
     /// If one of them has panicked, with its payload.
+    ///
+    /// # Examples
+    /// ```
+    /// let group = sudog::sync::ErrGroup::new();
+    /// group.go(|| Err("no luck"));
+    /// assert_eq!(group.wait(), Err("no luck"));
+    /// assert_eq!(group.wait(), Ok(()));
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> Result<(), E> {
         let inner = &self.inner;

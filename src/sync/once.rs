@@ -71,6 +71,16 @@ impl Once {
     ///
     /// # Panics
     /// If `f` does; then the next call runs.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::sync::Once;
+    ///
+    /// let (once, mut calls) = (Once::new(), 0);
+    /// once.call_once(|| calls += 1);
+    /// once.call_once(|| calls += 1);
+    /// assert_eq!(calls, 1);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn call_once(&self, f: impl FnOnce()) {

@@ -80,6 +80,13 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     /// If `f` does; then the next call makes it.
+    ///
+    /// # Examples
+    /// ```
+    /// let lock = sudog::sync::OnceLock::new();
+    /// assert_eq!(lock.get_or_init(|| 1), &1);
+    /// assert_eq!(lock.get_or_init(|| 2), &1);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
@@ -117,6 +124,13 @@ impl<T> OnceLock<T> {
     }
 
     /// Takes the value out, if it was set.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut lock = sudog::sync::OnceLock::from("value");
+    /// assert_eq!(lock.take(), Some("value"));
+    /// assert_eq!(lock.get(), None);
+    /// ```
     pub fn take(&mut self) -> Option<T> {
         let has_value = self.once.is_completed();
         self.once = Once::new();

@@ -103,6 +103,15 @@ impl Semaphore {
     ///
     /// # Panics
     /// If `n` is over the size of the semaphore: they would never come together.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = sudog::sync::Semaphore::new(3);
+    /// let two = semaphore.acquire(2).unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// drop(two);
+    /// assert_eq!(semaphore.available_permits(), 3);
+    /// ```
     #[track_caller]
     pub fn acquire(&self, n: usize) -> Result<Permit, Closed> {
         self.inner.check(n);

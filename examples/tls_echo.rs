@@ -66,17 +66,17 @@ fn read(certificate: &str, key: &str) -> Result<ServerConfig, String> {
     let (chain, private) = sudog::blocking(|| {
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
         let chain: Vec<_> = chain.map_err(|error| unusable(certificate, "certificate", error))?;
+        if chain.is_empty() {
+            return Err(unusable(
+                certificate,
+                "certificate",
+                pem::Error::NoItemsFound,
+            ));
+        }
         let private = PrivateKeyDer::from_pem_file(key);
         let private = private.map_err(|error| unusable(key, "private key", error))?;
         Ok::<_, String>((chain, private))
     })?;
-    if chain.is_empty() {
-        return Err(unusable(
-            certificate,
-            "certificate",
-            pem::Error::NoItemsFound,
-        ));
-    }
     config(chain, private).map_err(|error| format!("{certificate} and {key}: {error}"))
 }
 

@@ -2,9 +2,9 @@
 //!
 //! [`go!`] starts a goroutine; [channels](chan) connect goroutines, and plain threads, with each other;
 //! a [`WaitGroup`](sync::WaitGroup), a [`JoinHandle`] or a [`scope`] waits for their end. Beneath it is
-//! Go's scheduler: goroutines on stacks of their own, run by as many processors (Go's word: a *P* is what a
-//! thread must hold to run goroutines) as there are CPUs, which take work from each other. You write plain
-//! sequential code; there is no `async` and nothing to colour.
+//! a scheduler of Go's kind: goroutines on stacks of their own, run by as many processors (Go's word: a *P* is
+//! what a thread must hold to run goroutines) as there are CPUs, which take work from each other. You write
+//! plain sequential code; there is no `async` and nothing to colour.
 //!
 //! ```
 //! use sudog::{chan, go};

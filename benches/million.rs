@@ -19,6 +19,7 @@
 mod programs;
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use programs::command;
@@ -26,7 +27,17 @@ use programs::memory::cpu_time;
 use sudog::chan::{Receiver, Sender, bounded};
 use sudog::sync::WaitGroup;
 
-fn main() -> Result<(), String> {
+fn main() -> ExitCode {
+    match measure() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("million: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Result<(), String> {
     let (arguments, by_cargo_bench) = command::arguments();
     let (count, rest) = match &arguments[..] {
         [] if by_cargo_bench => (1_000_000, Duration::from_secs(10)),

@@ -10,6 +10,8 @@
 //!
 //! Run as a test (`cargo test --benches`) each takes a few turns, only to see that it still works.
 
+#[path = "programs/bare.rs"]
+mod bare;
 #[expect(dead_code, reason = "the others use more of it")]
 #[path = "programs/figures.rs"]
 mod figures;
@@ -93,7 +95,7 @@ const ROWS: [(&str, u64, [Program; 2]); 2] = [
 ];
 
 fn main() {
-    let is_bench = std::env::args().any(|argument| argument == "--bench");
+    let is_bench = bare::is_bench();
     for (name, turns, sides) in ROWS {
         if !is_bench {
             for side in sides {

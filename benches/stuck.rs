@@ -5,6 +5,11 @@
 //! ```
 //!
 //! Each figure is the median of five rounds. The rounds of a figure that is compared come by turns.
+//!
+//! Run as a test (`cargo test --benches`) it takes one short round, only to see that it still works.
+
+#[path = "programs/bare.rs"]
+mod bare;
 
 use std::hint::spin_loop;
 use std::io::{Read, Write};
@@ -20,8 +25,7 @@ use sudog::{JoinHandle, blocking, run, spawn, time};
 const ROUNDS: usize = 5;
 
 fn main() {
-    // `cargo test` runs benches too, to see that they work.
-    let is_quick = std::env::args().any(|arg| arg == "--test");
+    let is_quick = !bare::is_bench();
     let rounds = if is_quick { 1 } else { ROUNDS };
     set_max_procs(2);
     run(|| {

@@ -1,8 +1,7 @@
 //! Rows about beginning and ending: what a goroutine costs that does next to nothing.
 //!
-//! Where Go has no join, its side uses the idiom that measured fastest there, which for a result is
-//! a channel: one for the whole loop in `spawn_join`, one with a buffer of 1 for each fork in `fib`
-//! and `fork_chain`. Our side uses the handle that `spawn` returns.
+//! Go has no join. Its side uses a channel for a result: one for the whole loop in `spawn_join`, one with a
+//! buffer of 1 for each fork in `fib` and `fork_chain`. Our side uses the handle that `spawn` returns.
 
 use std::time::{Duration, Instant};
 

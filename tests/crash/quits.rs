@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use sudog::chan::bounded;
-use sudog::{Builder, JoinHandle, runtime};
+use sudog::runtime::{self, Stats};
+use sudog::{Builder, JoinHandle, yield_now};
 
 use super::{Case, start};
 
@@ -13,11 +14,14 @@ fn named(name: &str, f: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     Builder::new().name(name).spawn(f).expect("a good name")
 }
 
-/// Sends this process SIGQUIT in a moment.
+/// Sends this process SIGQUIT in a moment, and not before `is_time` is true of what the runtime does.
 ///
 /// The thread stays: were it to end, the program might be found dead before a thread takes the signal.
-fn quit_soon() {
-    thread::spawn(|| {
+fn quit_soon(is_time: fn(Stats) -> bool) {
+    thread::spawn(move || {
+        while !is_time(runtime::stats()) {
+            thread::sleep(Duration::from_millis(1));
+        }
         thread::sleep(Duration::from_millis(100));
         let own = std::process::id().to_string();
         let status = Command::new("kill").args(["-QUIT", &own]).status();
@@ -26,6 +30,10 @@ fn quit_soon() {
             thread::sleep(Duration::from_secs(60));
         }
     });
+}
+
+fn all_wait(stats: Stats) -> bool {
+    stats.waiting == stats.goroutines
 }
 
 fn spin() {
@@ -39,8 +47,10 @@ fn all_busy() -> ExitCode {
     start(|| {
         let (_tx, rx) = bounded::<()>(0);
         drop(named("waiter", move || assert!(rx.recv().is_err())));
-        sudog::time::sleep(Duration::from_millis(10));
-        quit_soon();
+        while runtime::stats().waiting == 0 {
+            yield_now();
+        }
+        quit_soon(|stats| stats.running >= stats.procs);
         (0..2 * runtime::max_procs()).for_each(|_| drop(named("hog", spin)));
         spin();
     })
@@ -51,7 +61,7 @@ fn all_asleep() -> ExitCode {
     start(|| {
         let (_tx, rx) = bounded::<()>(0);
         let waiter = named("waiter", move || assert!(rx.recv().is_err()));
-        quit_soon();
+        quit_soon(all_wait);
         let _ = waiter.join();
     })
 }
@@ -63,13 +73,13 @@ fn received() -> ExitCode {
 
     start(|| {
         let quits = notify(&[Signal::SIGQUIT]).unwrap();
-        quit_soon();
+        quit_soon(all_wait);
         println!("received {:?}", quits.recv().unwrap());
         // Nobody answers this one before the next comes.
         sudog::time::sleep(Duration::from_millis(50));
         drop(quits);
-        quit_soon();
         let (_tx, rx) = bounded::<()>(0);
+        quit_soon(all_wait);
         let _ = rx.recv();
     })
 }

@@ -1,13 +1,13 @@
 //! A process of one's own, with an end: whoever does not end in time is killed and shown.
 
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a child may take.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long a child may take: longer than a test in it, so that it can say which.
+const LIMIT: Duration = Duration::from_secs(150);
 
 /// What became of a child.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub fn run(command: &mut Command) -> Output {
     command
         .env_remove("RUST_BACKTRACE")
         .env_remove("RUST_TEST_THREADS");
+    // SAFETY: it allocates nothing and calls only `signal`, which may be called between fork and exec.
+    unsafe { command.pre_exec(take_signals) };
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -90,6 +92,17 @@ pub fn run(command: &mut Command) -> Output {
     };
     assert!(ended.is_some(), "killed after {LIMIT:?}: {output}");
     output
+}
+
+/// Has signals do what they do by themselves: who runs the tests in the background may ignore some.
+fn take_signals() -> std::io::Result<()> {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1] {
+        // SAFETY: no handler is set, and none that was is called any more.
+        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the end; none if the child had to be killed.

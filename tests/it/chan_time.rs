@@ -1,21 +1,26 @@
 //! Channels of time: `after`, `at`, `tick`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use sudog::chan::{Select, after, at, bounded, tick};
 
-use crate::support::{alone, goroutine, thread};
+use crate::support::{alone, goroutine, thread, wait_until};
+use crate::worlds::poll_deaf;
 
 const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn after_gives_its_instant_once_and_never_early() {
     for body in [goroutine, thread] as [fn(fn()); 2] {
         body(|| {
-            let start = Instant::now();
-            let rx = after(10 * MS);
+            let rx = after(HOUR);
             assert!(rx.is_empty());
             assert!(rx.try_recv().unwrap_err().is_empty());
+            let start = Instant::now();
+            let rx = after(10 * MS);
             let due = rx.recv().unwrap();
             assert!(start.elapsed() >= 10 * MS);
             assert!(due >= start + 10 * MS && due <= Instant::now());
@@ -66,14 +71,24 @@ fn a_time_too_long_never_comes() {
 fn one_value_goes_to_one_of_many_who_wait() {
     goroutine(|| {
         let rx = after(5 * MS);
+        let (got, is_over) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let receivers: Vec<_> = (0..8)
             .map(|_| {
-                let rx = rx.clone();
-                sudog::spawn(move || rx.recv_timeout(50 * MS).is_ok())
+                let (rx, got, is_over) = (rx.clone(), got.clone(), is_over.clone());
+                sudog::spawn(move || {
+                    while !is_over.load(SeqCst) {
+                        got.fetch_add(usize::from(rx.recv_timeout(20 * MS).is_ok()), SeqCst);
+                    }
+                })
             })
             .collect();
-        let got = receivers.into_iter().filter_map(|r| r.join().ok());
-        assert_eq!(got.filter(|&ok| ok).count(), 1);
+        wait_until(|| got.load(SeqCst) > 0);
+        is_over.store(true, SeqCst);
+        receivers.into_iter().for_each(|r| r.join().unwrap());
+        assert_eq!(got.load(SeqCst), 1);
     });
 }
 
@@ -128,7 +143,9 @@ fn only_a_future_that_has_to_wait_for_a_time_starts_the_runtime() {
         assert_eq!(select.ready(), of_soon);
         pollster::block_on(at(Instant::now()).recv_async()).unwrap();
         assert_eq!(threads(), before);
-        pollster::block_on(after(MS).recv_async()).unwrap();
+        let far = after(HOUR);
+        assert!(poll_deaf(&mut Box::pin(far.recv_async())).is_pending());
         assert!(threads() > before);
+        pollster::block_on(after(MS).recv_async()).unwrap();
     });
 }

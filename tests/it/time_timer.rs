@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use sudog::chan::{Receiver, Select};
@@ -23,9 +24,9 @@ fn is_empty(rx: &Receiver<Instant>) -> bool {
 fn a_timer_gives_its_instant_once_and_never_early() {
     for body in [goroutine, thread] as [fn(fn()); 2] {
         body(|| {
+            assert!(is_empty(Timer::new(HOUR).receiver()));
             let start = Instant::now();
             let timer = Timer::new(5 * MS);
-            assert!(is_empty(timer.receiver()));
             let due = timer.receiver().recv().unwrap();
             assert!(due >= start + 5 * MS && due <= Instant::now());
             assert!(
@@ -313,10 +314,23 @@ fn one_firing_goes_to_one_of_all_worlds() {
             timer.receiver().clone(),
             timer.receiver().clone(),
         );
-        let goroutine = spawn(move || a.recv_timeout(40 * MS).is_ok());
-        let thread = std::thread::spawn(move || b.recv_timeout(40 * MS).is_ok());
-        let future = std::thread::spawn(move || {
-            let limit = after(40 * MS);
+        // Each looks until one has got it, and then once more to its end.
+        let (got, is_over) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let until_over = |mut receive: Box<dyn FnMut() -> bool + Send>| {
+            let (got, is_over) = (got.clone(), is_over.clone());
+            move || {
+                while !is_over.load(SeqCst) {
+                    got.fetch_add(usize::from(receive()), SeqCst);
+                }
+            }
+        };
+        let by_goroutine = until_over(Box::new(move || a.recv_timeout(20 * MS).is_ok()));
+        let by_thread = until_over(Box::new(move || b.recv_timeout(20 * MS).is_ok()));
+        let by_future = until_over(Box::new(move || {
+            let limit = after(20 * MS);
             pollster::block_on(async {
                 let (value, limit) = (c.recv_async(), limit.recv_async());
                 futures::pin_mut!(value, limit);
@@ -325,13 +339,15 @@ fn one_firing_goes_to_one_of_all_worlds() {
                     futures::future::Either::Left(_)
                 )
             })
-        });
+        }));
+        let goroutine = spawn(by_goroutine);
+        let threads = [std::thread::spawn(by_thread), std::thread::spawn(by_future)];
+        wait_until(|| got.load(SeqCst) > 0);
+        is_over.store(true, SeqCst);
         // The future's waker is called in a goroutine, which wants the P.
-        let got = sudog::blocking(|| {
-            let others = [thread.join().unwrap(), future.join().unwrap()];
-            [goroutine.join().unwrap(), others[0], others[1]]
-        });
-        assert_eq!(got.iter().filter(|&&got| got).count(), 1, "{got:?}");
+        sudog::blocking(|| threads.map(|thread| thread.join().unwrap()));
+        goroutine.join().unwrap();
+        assert_eq!(got.load(SeqCst), 1);
     });
 }
 

@@ -176,8 +176,8 @@ fn tickers_work_in_select_and_as_streams() {
         }
     });
     thread(|| {
-        let ticker = Ticker::new(MS);
         let start = Instant::now();
+        let ticker = Ticker::new(MS);
         let beats = ticker.receiver().stream().take(5).collect::<Vec<_>>();
         let beats = pollster::block_on(beats);
         assert!(beats.is_sorted() && start.elapsed() >= 5 * MS);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sudog::chan::bounded;
 use sudog::{blocking, current, scope, spawn, yield_now};
 
-use crate::support::{alone_on, goroutine, quiet_panic, rounds, stress, text};
+use crate::support::{alone_on, goroutine, in_time, quiet_panic, rounds, stress, text};
 
 #[test]
 fn any_number_of_calls_block_at_once() {
@@ -177,7 +177,7 @@ fn blocking_calls_and_channels_mix() {
             for _ in 0..20 {
                 let (tx, mut rng) = (tx.clone(), rng.split());
                 s.spawn(move || {
-                    for n in 0..count {
+                    for n in in_time(count) {
                         match rng.below(6) {
                             0 => blocking(|| thread::sleep(Duration::from_micros(50))),
                             1 => blocking(|| tx.send(n).unwrap()),

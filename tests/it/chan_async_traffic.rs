@@ -8,7 +8,7 @@ use futures::stream::StreamExt;
 use sudog::block_on;
 use sudog::chan::{Receiver, Sender, bounded};
 
-use crate::support::{LIMIT, alone, goroutine, rounds, stress};
+use crate::support::{LIMIT, alone, goroutine, in_time, rounds, stress};
 use crate::traffic::{Hand, assert_all_arrived, channel};
 use crate::worlds::{EXECUTORS, WORLDS, World, poll_deaf};
 
@@ -63,10 +63,11 @@ fn exchange(cap: Option<usize>, producers: &[World], consumers: &[World], each: 
 #[test]
 fn every_world_talks_with_every_other() {
     goroutine(|| {
+        let mut many = in_time(usize::MAX);
         for cap in CAPS {
             for one in WORLDS {
                 for other in WORLDS {
-                    exchange(cap, &[one], &[other], 50);
+                    exchange(cap, &[one], &[other], many.next().map_or(5, |_| 50));
                 }
             }
         }
@@ -85,7 +86,7 @@ fn all_worlds_at_both_ends_of_one_channel_lose_and_double_nothing() {
 #[test]
 fn worlds_mixed_at_random_lose_and_double_nothing() {
     stress(|mut rng| {
-        for _ in 0..rounds(20) {
+        for _ in in_time(rounds(20)) {
             let cap = CAPS[rng.below(CAPS.len())];
             let mut worlds = || -> Vec<_> {
                 (0..1 + rng.below(6))

@@ -17,7 +17,7 @@ use sudog::chan::{
     TrySendError,
 };
 
-use crate::support::{Rng, rounds, stress, stress_threads, text};
+use crate::support::{Rng, in_time, rounds, stress, stress_threads, text};
 use crate::traffic::channel;
 
 pub const CAPACITIES: [Option<usize>; 5] = [Some(0), Some(1), Some(2), Some(3), None];
@@ -485,7 +485,7 @@ fn shrink(capacities: [Option<usize>; 2], mut program: Vec<Op>) -> Vec<Op> {
 }
 
 fn random_programs(mut rng: Rng) {
-    for _ in 0..rounds(2_000) {
+    for _ in in_time(rounds(2_000)) {
         let capacities = [0; 2].map(|_| CAPACITIES[rng.below(CAPACITIES.len())]);
         let program: Vec<_> = (0..60).map(|_| Op::any(&mut rng)).collect();
         if run(capacities, &program).is_err() {

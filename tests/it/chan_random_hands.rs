@@ -10,7 +10,7 @@ use sudog::chan::{
 };
 
 use crate::chan_random::{CAPACITIES, Received, Sent, poll_once};
-use crate::support::{Rng, rounds, stress};
+use crate::support::{Rng, in_time, rounds, stress};
 use crate::traffic::{Hand, Kind, channel};
 
 /// Who sent it, and which of his values it is.
@@ -214,5 +214,5 @@ fn random_traffic(rng: &mut Rng) {
 
 #[test]
 fn random_hands_lose_nothing_and_double_nothing() {
-    stress(|mut rng| (0..rounds(100)).for_each(|_| random_traffic(&mut rng)));
+    stress(|mut rng| in_time(rounds(100)).for_each(|_| random_traffic(&mut rng)));
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sudog::chan::{Receiver, RecvTimeoutError, SendError, SendTimeoutError, Sender, bounded};
 use sudog::{spawn, yield_now};
 
-use crate::support::{Rng, alone_here, goroutine, rounds, stress, stress_threads, thread};
+use crate::support::{Rng, alone_here, goroutine, in_time, rounds, stress, stress_threads, thread};
 use crate::traffic::{Hand, Kind, assert_all_arrived, channel};
 
 const CAPS: [Option<usize>; 4] = [Some(0), Some(1), Some(16), None];
@@ -183,7 +183,7 @@ fn race(rng: &mut Rng, any: fn(&mut Rng) -> Kind, each: usize) -> usize {
 #[test]
 fn values_that_race_with_deadlines_are_neither_lost_nor_doubled() {
     stress(|mut rng| {
-        let late: usize = (0..rounds(20))
+        let late: usize = in_time(rounds(20))
             .map(|_| race(&mut rng, |_| Kind::Goroutine, 200))
             .sum();
         assert!(late > 0, "no deadline passed");
@@ -193,7 +193,7 @@ fn values_that_race_with_deadlines_are_neither_lost_nor_doubled() {
 #[test]
 fn values_that_race_with_deadlines_among_threads_are_neither_lost_nor_doubled() {
     stress_threads(|mut rng| {
-        let late: usize = (0..rounds(5))
+        let late: usize = in_time(rounds(5))
             .map(|_| race(&mut rng, |_| Kind::Thread, 100))
             .sum();
         assert!(late > 0, "no deadline passed");
@@ -203,7 +203,7 @@ fn values_that_race_with_deadlines_among_threads_are_neither_lost_nor_doubled() 
 #[test]
 fn values_that_race_with_deadlines_among_both_are_neither_lost_nor_doubled() {
     stress(|mut rng| {
-        let late: usize = (0..rounds(10))
+        let late: usize = in_time(rounds(10))
             .map(|_| race(&mut rng, Kind::any, 100))
             .sum();
         assert!(late > 0, "no deadline passed");
@@ -213,7 +213,7 @@ fn values_that_race_with_deadlines_among_both_are_neither_lost_nor_doubled() {
 #[test]
 fn a_close_that_races_with_deadlines_releases_everyone_once() {
     stress(|mut rng| {
-        for _ in 0..rounds(200) {
+        for _ in in_time(rounds(200)) {
             let (tx, rx) = bounded::<usize>(rng.below(2));
             let limit = Duration::from_micros(rng.next() % 100);
             let hands: Vec<_> = (0..8)

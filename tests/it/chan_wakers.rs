@@ -10,7 +10,9 @@ use sudog::chan::{Receiver, Sender, bounded, unbounded};
 use sudog::sync::WaitGroup;
 use sudog::{block_on, spawn};
 
-use crate::support::{LIMIT, goroutine, quiet_panic, rounds, settle, stress, thread, wait_until};
+use crate::support::{
+    LIMIT, goroutine, in_time, quiet_panic, rounds, settle, stress, thread, wait_until,
+};
 use crate::traffic::{Hand, Kind};
 use crate::worlds::{Bell, Event, poll, poll_deaf, rigged};
 
@@ -395,7 +397,7 @@ fn wakers_that_do_anything_lose_and_double_nothing() {
 
 fn any_waker(may_wait: bool) {
     stress(move |mut rng| {
-        for _ in 0..rounds(100) {
+        for _ in in_time(rounds(100)) {
             let (tx, rx) = bounded(rng.below(2));
             let side = unbounded::<u32>();
             let received = Arc::new(AtomicUsize::new(0));
@@ -459,7 +461,7 @@ fn a_waker_called_late_or_for_another_future_does_no_harm() {
     // reach the one behind, which then looks and waits on.
     goroutine(|| {
         let (tx, rx) = bounded(1);
-        for _ in 0..rounds(200) {
+        for _ in in_time(rounds(200)) {
             let (bell, waker) = Bell::new();
             let mut waiting = Box::pin(rx.recv_async());
             assert!(poll(&mut waiting, &waker).is_pending());

@@ -9,7 +9,7 @@ use sudog::context::{Context, ContextError, Error};
 use sudog::spawn;
 use sudog::sync::{Closed, ErrGroup, Mutex, Semaphore, WaitGroup};
 
-use crate::support::{self, goroutine, quiet_panic, rounds, settle, stress, text};
+use crate::support::{self, goroutine, in_time, quiet_panic, rounds, settle, stress, text};
 use crate::traffic::Kind;
 
 const CANCELED: ContextError = ContextError::Canceled;
@@ -152,7 +152,7 @@ fn a_context_that_has_ended_wins() {
 #[test]
 fn no_value_and_no_lock_is_lost_to_a_context_that_ends() {
     stress(|mut rng| {
-        for _ in 0..rounds(30) {
+        for _ in in_time(rounds(30)) {
             let (tx, rx) = bounded(rng.below(2));
             let mutex = Arc::new(Mutex::new(0_usize));
             let all = 50;

@@ -12,7 +12,7 @@ use sudog::io::Pollable;
 use sudog::net::{self, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 
 use crate::net_support::{SIDES, Side, Task, on_both_sides, pair, with_both_sides};
-use crate::support::{quiet_panic, rounds, settle, stress, text};
+use crate::support::{in_time, quiet_panic, rounds, settle, stress, text};
 
 type Ended = Result<usize, Error<io::Error>>;
 
@@ -293,7 +293,7 @@ fn time_outs_of_the_socket_hold_under_a_context() {
 #[test]
 fn no_wake_up_is_lost_to_a_cancelled_reader() {
     stress(|mut rng| {
-        for _ in 0..rounds(60) {
+        for _ in in_time(rounds(60)) {
             let (mut tx, rx) = net::pipe();
             let rx = Arc::new(rx);
             let taken = Arc::new(AtomicUsize::new(0));

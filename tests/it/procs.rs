@@ -9,7 +9,9 @@ use sudog::chan::bounded;
 use sudog::runtime::{Config, max_procs, set_max_procs, wait_idle};
 use sudog::{blocking, run, spawn, time, yield_now};
 
-use crate::support::{alone, alone_in_each, alone_on, goroutine, rounds, stress, text, wait_until};
+use crate::support::{
+    alone, alone_in_each, alone_on, goroutine, in_time, rounds, stress, text, wait_until,
+};
 
 const FEW: [&[(&str, &str)]; 2] = [
     &[("SUDOG_MAXPROCS", "2")],
@@ -70,7 +72,7 @@ fn on_one_p_goroutines_run_one_at_a_time_and_on_more_they_do_not() {
                 })
                 .collect();
             wait_until(|| seen.most.load(SeqCst) > 1);
-            for _ in 0..rounds(5) {
+            for _ in in_time(rounds(5)) {
                 set_max_procs(1);
                 // Not at once: those who were cut off in their turns end these first.
                 wait_until(|| {
@@ -91,7 +93,7 @@ fn on_one_p_goroutines_run_one_at_a_time_and_on_more_they_do_not() {
 fn nothing_that_waits_is_forgotten() {
     alone_in_each(&FEW, || {
         stress(|mut rng| {
-            for _ in 0..rounds(10) {
+            for _ in in_time(rounds(10)) {
                 let (tx, rx) = bounded(rng.below(3));
                 let count = 200;
                 for n in 0..count {
@@ -134,7 +136,7 @@ fn timers_of_threads_find_a_p_that_stays() {
                 set_max_procs(1);
             }
         });
-        for _ in 0..rounds(100) {
+        for _ in in_time(rounds(100)) {
             time::after(Duration::from_micros(100)).recv().unwrap();
             let (tx, rx) = bounded(1);
             time::after_func(Duration::from_micros(50), move || tx.send(()).unwrap());

@@ -10,7 +10,7 @@ use sudog::chan::bounded;
 use sudog::runtime::max_procs;
 use sudog::{blocking, spawn, yield_now};
 
-use crate::support::{alone_here, goroutine, rounds, stress, wait_until};
+use crate::support::{alone_here, goroutine, in_time, rounds, stress, wait_until};
 
 /// Keeps the P and waits; the kernel may run another P's thread meanwhile.
 fn spin_until(holds: impl Fn() -> bool) {
@@ -46,7 +46,7 @@ fn as_many_goroutines_as_ps_run_at_once() {
     }
     alone_here(|| {
         goroutine(|| {
-            for _ in 0..rounds(10) {
+            for _ in in_time(rounds(10)) {
                 lockstep(max_procs(), |all| {
                     all.into_iter().for_each(|body| drop(spawn(body)))
                 });
@@ -62,7 +62,7 @@ fn as_many_run_at_once_when_their_threads_had_gone_to_sleep() {
     }
     alone_here(|| {
         goroutine(|| {
-            for _ in 0..rounds(10) {
+            for _ in in_time(rounds(10)) {
                 // All Ps at work, then idle, then the test, with goroutines started two by two.
                 let (procs, at_work) = (max_procs(), Arc::new(AtomicUsize::new(0)));
                 let workers: Vec<_> = (0..procs)
@@ -117,7 +117,7 @@ fn one_woken_by_one_that_never_stops_runs_elsewhere() {
     }
     alone_here(|| {
         goroutine(|| {
-            for _ in 0..rounds(50) {
+            for _ in in_time(rounds(50)) {
                 let (tx, rx) = bounded(0);
                 let woken = Arc::new(AtomicUsize::new(0));
                 let seen = woken.clone();
@@ -240,7 +240,7 @@ fn one_that_yields_to_one_that_never_stops_is_taken_elsewhere() {
     }
     alone_here(|| {
         goroutine(|| {
-            for _ in 0..rounds(20) {
+            for _ in in_time(rounds(20)) {
                 let stop = Arc::new(AtomicUsize::new(0));
                 let seen = stop.clone();
                 let hog = spawn(move || spin_until(|| seen.load(SeqCst) == 1));
@@ -283,7 +283,7 @@ fn work_reaches_more_than_one_thread() {
 #[test]
 fn no_goroutine_is_lost_or_run_twice_when_queues_overflow() {
     stress(|mut rng| {
-        for _ in 0..rounds(10) {
+        for _ in in_time(rounds(10)) {
             // A queue holds 256; some of these go to the global one, some to thieves.
             let count = 200 + rng.below(2_000);
             let runs: Arc<Vec<_>> = Arc::new((0..count).map(|_| AtomicUsize::new(0)).collect());

@@ -14,7 +14,7 @@ use sudog::sync::WaitGroup;
 use sudog::{JoinHandle, blocking, go, run, spawn, time, yield_now};
 
 use crate::support::{
-    alone, alone_here, alone_in_each, alone_on, goroutine, rounds, stress, wait_until,
+    alone, alone_here, alone_in_each, alone_on, goroutine, in_time, rounds, stress, wait_until,
 };
 
 /// One P, two, and fences instead of barriers.
@@ -349,7 +349,7 @@ fn a_lone_loop_keeps_its_p_and_one_of_many_is_lowered_until_it_ends() {
 #[test]
 fn all_kinds_of_absence_mixed() {
     stress(|mut rng| {
-        for _ in 0..rounds(3) {
+        for _ in in_time(rounds(3)) {
             let (tx, rx) = bounded(rng.below(4));
             let lock = Arc::new(sudog::sync::Mutex::new(0));
             let running = Arc::new(AtomicUsize::new(0));

@@ -8,7 +8,7 @@ use sudog::chan::{TryRecvError, unbounded};
 use sudog::sync::{Condvar, Mutex};
 use sudog::{scope, spawn};
 
-use crate::support::{self, goroutine, rounds, settle, stress, wait_until};
+use crate::support::{self, goroutine, in_time, rounds, settle, stress, wait_until};
 use crate::traffic::Kind;
 
 #[test]
@@ -153,7 +153,7 @@ struct Tokens {
 #[test]
 fn no_signal_is_lost_or_stolen() {
     stress(|mut rng| {
-        for _ in 0..rounds(5) {
+        for _ in in_time(rounds(5)) {
             let tokens = Arc::new(Tokens::default());
             let each = 100;
             let patient: Vec<_> = (0..4)

@@ -54,23 +54,26 @@ fn others_run_while_one_blocks() {
 fn one_p_is_enough_for_sleepers_and_workers() {
     alone_on(1, || {
         goroutine(|| {
-            let asleep = Arc::new(AtomicUsize::new(8));
+            let (asleep, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(9)));
             let sleepers: Vec<_> = (0..8)
                 .map(|_| {
-                    let asleep = asleep.clone();
+                    let (asleep, gate) = (asleep.clone(), gate.clone());
                     spawn(move || {
-                        blocking(|| thread::sleep(Duration::from_millis(20)));
+                        blocking(|| {
+                            asleep.fetch_add(1, SeqCst);
+                            gate.wait();
+                        });
                         asleep.fetch_sub(1, SeqCst);
                     })
                 })
                 .collect();
-            // Without the hand-over this loop's turns would come only between the sleeps.
-            let mut turns = 0;
-            while asleep.load(SeqCst) > 0 {
+            // Without the hand-over none of these turns would come before the end of a call.
+            while asleep.load(SeqCst) < 8 {
                 yield_now();
-                turns += 1;
             }
-            assert!(turns > 8, "{turns} turns beside eight sleepers");
+            (0..100).for_each(|_| yield_now());
+            assert_eq!(asleep.load(SeqCst), 8);
+            blocking(|| gate.wait());
             sleepers.into_iter().for_each(|s| s.join().unwrap());
         });
     });

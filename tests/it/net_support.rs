@@ -2,6 +2,7 @@
 //! a count of descriptors.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::thread;
 
@@ -66,6 +67,16 @@ pub fn pair() -> (TcpStream, TcpStream) {
     let (server, peer) = listener.accept().expect("one has come");
     assert_eq!(peer, client.local_addr().expect("it is open"));
     (client, server)
+}
+
+/// An address where nobody listens, and nobody will as long as the socket lives: nobody else gets its port.
+pub fn nobody() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+    socket.bind(&any.into()).expect("a port is free");
+    let address = socket.local_addr().expect("it is bound").as_socket();
+    (socket, address.expect("one of IPv4"))
 }
 
 /// Fails unless the error is that of a closed socket.

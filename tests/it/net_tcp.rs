@@ -419,7 +419,7 @@ fn several_buffers_are_read_and_written_in_one_call() {
 #[test]
 fn connecting_where_nobody_listens_is_refused() {
     on_both_sides(|| {
-        let address = listener().local_addr().unwrap();
+        let (_held, address) = nobody();
         let error = TcpStream::connect(address).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         let second = Duration::from_secs(1);
@@ -462,7 +462,7 @@ fn a_name_is_resolved_and_its_addresses_are_tried() {
     on_both_sides(|| {
         let listener = listener();
         let port = listener.local_addr().unwrap().port();
-        let nobody = self::listener().local_addr().unwrap();
+        let (_held, nobody) = nobody();
         let all = [nobody, listener.local_addr().unwrap()];
         assert_eq!(
             TcpStream::connect(&all[..]).unwrap().peer_addr().unwrap(),

@@ -282,7 +282,10 @@ fn deadlines_and_close_hold_for_udp_too() {
 #[test]
 fn sending_where_nobody_receives_is_an_error_of_the_next_call() {
     on_both_sides(|| {
-        let address = udp().local_addr().unwrap();
+        // It hears its own peer only, and nobody else gets its port.
+        let (deaf, peer) = (udp(), udp());
+        deaf.connect(peer.local_addr().unwrap()).unwrap();
+        let address = deaf.local_addr().unwrap();
         let socket = udp();
         socket.connect(address).unwrap();
         socket.send(b"x").unwrap();

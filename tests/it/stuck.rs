@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::hint::spin_loop;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::thread;
@@ -258,19 +260,64 @@ fn who_lost_its_p_may_do_all_that_does_not_block() {
     });
 }
 
+/// Passes on what this process writes on stderr, and says when this was among it.
+fn watch_stderr(expected: &'static str) -> Arc<AtomicBool> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut stderr = fs::File::from(std::io::stderr().as_fd().try_clone_to_owned().unwrap());
+    // SAFETY: both are open; what 2 was is kept above.
+    assert_eq!(unsafe { libc::dup2(writer.as_raw_fd(), 2) }, 2);
+    let seen = Arc::new(AtomicBool::new(false));
+    let tell = seen.clone();
+    thread::spawn(move || {
+        for line in BufReader::new(reader).lines() {
+            let line = line.unwrap();
+            writeln!(stderr, "{line}").unwrap();
+            if line.contains(expected) {
+                tell.store(true, SeqCst);
+            }
+        }
+    });
+    seen
+}
+
 #[test]
 fn at_the_limit_of_threads_the_longest_blocked_is_named_and_all_end() {
     let output = alone(&[("SUDOG_MAXPROCS", "2")], || {
         Config::new().max_threads(4).install().unwrap();
-        run(|| {
+        let has_warned = watch_stderr(" has blocked its thread for ");
+        run(move || {
             let (tx, rx) = mpsc::channel::<()>();
-            let first = sudog::Builder::new().name("first");
-            let first = first.spawn(move || rx.recv().is_err()).unwrap();
+            let (begin, begun) = bounded(1);
+            let first = sudog::Builder::new().name("first").spawn(move || {
+                begin.send(()).unwrap();
+                rx.recv().is_err()
+            });
+            let first = first.unwrap();
+            begun.recv().unwrap();
+            // These two run at once only when its P was taken from it, and so before others lose theirs.
+            let met = Arc::new(AtomicUsize::new(0));
+            let pair = [(); 2].map(|()| {
+                let met = met.clone();
+                spawn(move || {
+                    met.fetch_add(1, SeqCst);
+                    while met.load(SeqCst) < 2 {
+                        spin_loop();
+                    }
+                })
+            });
+            pair.into_iter().for_each(|handle| handle.join().unwrap());
             time::sleep(Duration::from_millis(30));
             let others: Vec<_> = (0..8)
-                .map(|_| spawn(|| thread::sleep(Duration::from_millis(20))))
+                .map(|_| {
+                    let has_warned = has_warned.clone();
+                    spawn(move || {
+                        while !has_warned.load(SeqCst) {
+                            thread::sleep(Duration::from_millis(20));
+                        }
+                    })
+                })
                 .collect();
-            // With all four threads in calls that block, these are served one after the other.
+            // With all four threads in calls that block, the last of these wait for the first.
             others.into_iter().for_each(|h| h.join().unwrap());
             drop(tx);
             assert!(first.join().unwrap());
@@ -329,7 +376,15 @@ fn a_lone_loop_keeps_its_p_and_one_of_many_is_lowered_until_it_ends() {
             while start.elapsed() < Duration::from_millis(100) {
                 spin_loop();
             }
-            assert_eq!(niceness(), before, "a lone loop is nobody's concern");
+            let are_as_before = || niceness().iter().all(|nice| *nice == before[0]);
+            assert!(are_as_before(), "a lone loop is nobody's concern");
+            if before[0] > 10 {
+                println!(
+                    "not tried: there is nothing below a nice value of {}",
+                    before[0]
+                );
+                return;
+            }
             let stop = Arc::new(AtomicBool::new(false));
             let hogs = hogs(3, &stop);
             wait_until(|| {
@@ -341,7 +396,7 @@ fn a_lone_loop_keeps_its_p_and_one_of_many_is_lowered_until_it_ends() {
             });
             stop.store(true, SeqCst);
             hogs.into_iter().for_each(|hog| hog.join().unwrap());
-            wait_until(|| niceness().iter().all(|nice| *nice == before[0]));
+            wait_until(are_as_before);
         });
     });
 }

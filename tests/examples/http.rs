@@ -346,8 +346,8 @@ fn http_answers_pipelined_requests_in_their_order() {
 fn http_cuts_who_is_slow() {
     let server = Server::new("http-slow");
     let slow = |before: &str| {
-        let mut stream = server.connect();
         let begun = Instant::now();
+        let mut stream = server.connect();
         stream.write_all(before.as_bytes()).expect("sent");
         let mut reader = stream.try_clone().expect("a copy");
         let answer = thread::spawn(move || {
@@ -431,11 +431,11 @@ fn http_cuts_who_does_not_end_after_a_stop() {
     {
         thread::sleep(Duration::from_millis(2));
     }
-    server.signal(libc::SIGTERM);
     let begun = Instant::now();
+    server.signal(libc::SIGTERM);
     let output = server.end();
     assert_eq!(output.status.code(), Some(0));
-    assert!(begun.elapsed() >= Duration::from_millis(4900));
+    assert!(begun.elapsed() >= Duration::from_secs(5));
     assert_eq!(text(&output.stderr), "cut 1 that did not finish\n");
     assert_eq!(rest(stuck), "");
 }

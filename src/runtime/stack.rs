@@ -10,7 +10,7 @@
 //!
 //! The odd page is for the processor, which keeps translations of addresses in sets, chosen by the
 //! low bits of the page's number. At distances of a power of two all stacks would share a few sets,
-//! and most switches would walk the page tables (a sieve of 2,000 goroutines took an eighth longer).
+//! and most switches would walk the page tables (`sieve` of benches/ is the row that shows it).
 //!
 //! 1. A slot never moves and never changes its size class; arenas are never unmapped. So values on
 //!    a parked goroutine's stack can be pointed at from outside.

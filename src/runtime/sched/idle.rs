@@ -1,7 +1,7 @@
 //! How Ms and Ps go to sleep and are woken. Go's `wakep`, `startm`, `stopm`.
 //!
-//! Waking a sleeping thread costs its waker more than everything else the scheduler does together
-//! (8.6 us where this was designed), so it is done as seldom as no goroutine suffers from it: at
+//! Waking a sleeping thread costs its waker a system call, more than everything else the scheduler does
+//! for a goroutine, so it is done as seldom as no goroutine suffers from it: at
 //! most one M is on its way at a time (counters.rs), and a goroutine that will run here in a moment
 //! wakes nobody (debt.rs).
 //!

@@ -43,8 +43,7 @@ const SYSTEM_STACK: usize = 8 << 20;
 const SLEEP_MIN_NS: u64 = 20_000;
 const SLEEP_MAX_NS: u64 = 10_000_000;
 const SLEEP_IN_DEBT_NS: u64 = 500_000;
-/// How often that is doubled for a busy server: each round takes the processor from one who works, and 2,000
-/// of them a second took a thirtieth of all that it used, where this was measured.
+/// How often that is doubled for a busy server: each round takes the processor from one who works.
 const CALM_MAX: u32 = 2;
 /// Rounds without anything to do before the sleep doubles.
 const PATIENCE: u32 = 50;

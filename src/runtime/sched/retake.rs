@@ -47,7 +47,10 @@ use crate::runtime::pword::{State, Word};
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::sys::os::{self, Standing};
+use clock::Clock;
 use std::fmt::Write;
+
+mod clock;
 
 pub(super) const SLICE_NS: u64 = 10_000_000;
 
@@ -56,12 +59,6 @@ pub(super) const SLICE_NS: u64 = 10_000_000;
 const LOOK_FRESH_NS: u64 = 20_000;
 const LOOK_BUSY_NS: u64 = 1_000_000;
 const LOOK_STARVED_NS: u64 = 3_000_000;
-
-/// So much of the CPU in one run makes a goroutine busy, however long it took to get it.
-const BUSY_NS: u64 = 1_000_000;
-
-/// A thread that got no CPU for so long is taken for busy all the same: it may be its own priority.
-const STARVED_NS: u64 = 100_000_000;
 
 /// Threads that were lowered, and have not ended.
 pub(crate) struct Lowered(AtomicUsize);
@@ -102,12 +99,8 @@ struct Seen {
     run_since: u64,
     /// What stood in `runnext`.
     next: usize,
-    /// The CPU clock of its M's thread, if somebody waited.
-    cpu: Option<u64>,
-    /// That clock and the time at the first look of this run.
-    first: Option<(u64, u64)>,
-    /// Whether the thread has waited for a CPU since that clock went on last.
-    wants_cpu: bool,
+    /// The CPU clock of its M's thread in this run, if somebody waited.
+    clock: Clock,
 }
 
 impl Seen {
@@ -118,39 +111,8 @@ impl Seen {
         slice_since: 0,
         run_since: 0,
         next: 0,
-        cpu: None,
-        first: None,
-        wants_cpu: false,
+        clock: Clock::UNSEEN,
     };
-
-    /// Notes the CPU clock of the owner's thread; what that does, if the clock has stood.
-    fn look_at_clock(&mut self, thread: u32, now: u64) -> Standing {
-        let cpu = os::thread_cpu_time(thread);
-        let stood = cpu.is_some() && cpu == self.cpu;
-        self.cpu = cpu;
-        self.first = self.first.or_else(|| Some((cpu?, now)));
-        // One that waits for a CPU goes on waiting until it has run.
-        self.wants_cpu &= stood;
-        if !stood || self.wants_cpu {
-            return Standing::Unknown;
-        }
-        let standing = os::thread_standing(thread);
-        self.wants_cpu = standing == Standing::Runnable;
-        standing
-    }
-
-    /// Whether the thread has had a CPU for a good part of the time since the first look of this run, or
-    /// sleeps outside of system calls, or has waited for too long.
-    fn is_busy(&self, standing: Standing, now: u64) -> bool {
-        let (Some(cpu), Some((cpu_first, first))) = (self.cpu, self.first) else {
-            return true; // as far as can be known
-        };
-        // Less where the thread has ended since, and another has its record.
-        let used = cpu.saturating_sub(cpu_first);
-        let sleeps = standing == Standing::Unknown && used == 0;
-        let is_away = sleeps || used >= BUSY_NS || used >= (now - first) / 4;
-        is_away && !self.wants_cpu && now > first || now - first >= STARVED_NS
-    }
 }
 
 /// What a goroutine that is away does.
@@ -202,8 +164,7 @@ impl Watch {
         }
         if is_same_run {
             seen.run_since = before.run_since;
-            (seen.cpu, seen.first) = (before.cpu, before.first);
-            seen.wants_cpu = before.wants_cpu;
+            seen.clock = before.clock;
         }
         let did_something = match seen.word.state() {
             State::Lent => is_same_slice && is_lent_p_wanted(p) && idle::retake_lent(p),
@@ -234,12 +195,13 @@ impl Watch {
         if !is_waited_for && !is_looked_out_for() {
             return false;
         }
-        let is_first_look = seen.cpu.is_none();
-        let standing = seen.look_at_clock(thread, now);
+        let is_first_look = seen.clock.is_unseen();
+        let cpu = os::thread_cpu_time(thread);
+        let standing = seen.clock.look(cpu, now, || os::thread_standing(thread));
         let is_late = || now - seen.run_since >= sched().lowered.slice_ns();
         let away = if standing == Standing::InCall {
             Some(Away::Asleep)
-        } else if is_waited_for && is_late() && seen.is_busy(standing, now) {
+        } else if is_waited_for && is_late() && seen.clock.is_busy(standing, now) {
             Some(Away::Busy)
         } else {
             None
@@ -247,7 +209,7 @@ impl Watch {
         if away.is_some_and(|away| take(p, seen, owner, away)) {
             return true;
         }
-        let look_in = match (is_first_look, seen.wants_cpu) {
+        let look_in = match (is_first_look, seen.clock.wants_cpu()) {
             (true, _) => LOOK_FRESH_NS,
             (_, false) => LOOK_BUSY_NS,
             (_, true) => LOOK_STARVED_NS,

@@ -23,12 +23,12 @@ const SPARE: usize = 2;
 
 /// Whether the thread of `m`, which runs nothing, is to end.
 #[inline]
-pub(super) fn is_due(m: &M) -> bool {
+pub(crate) fn is_due(m: &M) -> bool {
     m.is_ending.get() || m.is_lowered.load(Ordering::Relaxed) && m.handed_g.get().is_none()
 }
 
 /// Takes everything from the thread of `m`, the calling one, which ends next.
-pub(super) fn end(m: &'static M) {
+pub(crate) fn end(m: &'static M) {
     overflow::release_thread(m);
     // What std and others still do on this thread, they do as on any.
     m::set_current(None);
@@ -44,13 +44,12 @@ pub(super) fn end(m: &'static M) {
     m.vacate();
     let is_polled = idle.is_polled();
     drop(idle);
-    if let Some(spare) = spare {
-        spawn::shelve_all(spare);
-        // Step d of counters.rs: the P is idle now, and it is for us to look once more. Where nobody polls,
-        // somebody is to find that there is nothing else to do.
-        if find::is_work_anywhere() || !is_polled {
-            idle::wake_p();
-        }
+    let has_idled_p = spare.map(spawn::shelve_all).is_some();
+    // Step d of counters.rs: the P is idle now, and it is for us to look once more. Without a P as well: at the
+    // limit of threads somebody may have found one idle and no M for it, and counted this one. Where nobody
+    // polls, somebody is to find that there is nothing else to do.
+    if find::is_work_anywhere() || has_idled_p && !is_polled {
+        idle::wake_p();
     }
 }
 
@@ -63,7 +62,11 @@ pub(super) fn is_wanted() -> bool {
 /// Has those threads end that nobody has needed since the last time, but for a few. Every
 /// [`REAP_EVERY_NS`].
 pub(super) fn reap() {
-    let kept = sched().ps().len() + SPARE;
+    end_surplus(sched().ps().len() + SPARE);
+}
+
+/// Has those threads end that nobody has needed since the last time, but for `kept` of all that sleep.
+pub(crate) fn end_surplus(kept: usize) {
     let surplus = sched().idle.lock().take_surplus(kept);
     for m in surplus {
         m.is_ending.set(true);

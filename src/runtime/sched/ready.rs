@@ -30,6 +30,20 @@ pub(crate) fn make_runnable(g: GRef) -> bool {
     }
 }
 
+/// Makes a goroutine run on whose commit refused. False if somebody holds it and will queue it.
+#[cold]
+pub(super) fn take_back(g: GRef) -> bool {
+    match g.status.take_back() {
+        Readied::Caller => true,
+        Readied::Holder => false,
+        Readied::Nobody => sys::fatal!(
+            "goroutine {} was to run on while {:?}",
+            g.id(),
+            g.status.get()
+        ),
+    }
+}
+
 /// Puts a runnable goroutine into `runnext`, or into the global queue where there is no P.
 #[inline(never)]
 pub(super) fn enqueue(p: Option<&'static P>, g: GRef) {

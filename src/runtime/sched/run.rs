@@ -5,12 +5,12 @@
 use super::find::find_runnable;
 use super::idle::{self, wake_p};
 use super::park::{Token, come_back};
-use super::{locked, overflow, reap, sched, spawn, stats};
-use crate::runtime::coro::{Commit, Stack, Switch};
+use super::{locked, overflow, ready, reap, sched, spawn, stats};
+use crate::runtime::coro::{Stack, Switch};
 use crate::runtime::g::GRef;
 use crate::runtime::m::{self, M};
 use crate::runtime::runq::Slice;
-use crate::runtime::status::{Readied, State};
+use crate::runtime::status::State;
 use crate::sys::atomic::Ordering;
 use crate::sys::os;
 use std::mem;
@@ -144,39 +144,13 @@ fn park(m: &'static M, g: GRef) -> bool {
         crate::sys::fatal!("goroutine {} parked without a commit", g.id())
     };
     if g.locked_m.get() != 0 {
-        return park_locked(m, g, commit);
+        return locked::park(m, g, commit);
     }
     g.status.set(State::Waiting);
     // SAFETY: the commit belongs to the park that has just saved its context.
     let parked = unsafe { (commit.run)(commit.arg) };
     // If it parked, `g` is somebody else's by now.
-    parked || !take_back(g)
-}
-
-/// The same for a goroutine that keeps its thread, which waits with it.
-#[cold]
-fn park_locked(m: &'static M, g: GRef, commit: Commit) -> bool {
-    g.status.set(State::Waiting);
-    // SAFETY: as in `park`.
-    let parked = unsafe { (commit.run)(commit.arg) } || !take_back(g);
-    if parked {
-        locked::sleep(m);
-    }
-    parked
-}
-
-/// Makes a goroutine run on whose commit refused. False if somebody holds it and will queue it.
-#[cold]
-fn take_back(g: GRef) -> bool {
-    match g.status.take_back() {
-        Readied::Caller => true,
-        Readied::Holder => false,
-        Readied::Nobody => crate::sys::fatal!(
-            "goroutine {} was to run on while {:?}",
-            g.id(),
-            g.status.get()
-        ),
-    }
+    parked || !ready::take_back(g)
 }
 
 /// Queues a goroutine that gave up its turn.

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use sudog::chan::{Select, bounded, never, unbounded};
+use sudog::{JoinHandle, runtime};
 
-use crate::support::{goroutine, stress, text, thread};
+use crate::support::{goroutine, stress, text, thread, wait_until};
 
 #[test]
 fn select_does_the_one_operation_that_is_ready() {
@@ -143,6 +144,16 @@ fn an_operation_that_is_not_completed_panics_and_loses_nothing() {
     });
 }
 
+/// Waits until this goroutine waits in a receive.
+fn wait_until_it_receives<T>(handle: &JoinHandle<T>) {
+    let line = format!("goroutine {} [chan receive", handle.goroutine().id());
+    wait_until(|| {
+        let mut all = Vec::new();
+        runtime::dump(&mut all).unwrap();
+        String::from_utf8(all).unwrap().contains(&line)
+    });
+}
+
 #[test]
 fn a_withdrawn_choice_leaves_the_receiver_its_turn() {
     goroutine(|| {
@@ -152,10 +163,7 @@ fn a_withdrawn_choice_leaves_the_receiver_its_turn() {
                 let rx = rx.clone();
                 let receiver = sudog::spawn(move || rx.recv());
                 // In the queue one after the other.
-                for _ in 0..100 {
-                    sudog::yield_now();
-                }
-                std::thread::sleep(Duration::from_millis(5));
+                wait_until_it_receives(&receiver);
                 receiver
             })
             .collect();
@@ -165,10 +173,7 @@ fn a_withdrawn_choice_leaves_the_receiver_its_turn() {
             drop(select.select());
         }));
         assert!(dropped.is_err());
-        for _ in 0..100 {
-            sudog::yield_now();
-        }
-        std::thread::sleep(Duration::from_millis(5));
+        wait_until_it_receives(&receivers[0]);
         for value in 0..3 {
             tx.send(value).unwrap();
         }

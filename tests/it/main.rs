@@ -3,8 +3,8 @@
 //! Every wait is bounded (see `support`). Tests that depend on a number of Ps, on the environment or
 //! on having the runtime to themselves run again in a process of their own (`support::alone`).
 //! `SUDOG_TEST_SEED` replays a stress test with the seed that a failing one printed, and
-//! `SUDOG_TEST_ROUNDS` makes stress tests that many times as long. `chan_stress` goes on for
-//! `SUDOG_STRESS_SECONDS`.
+//! `SUDOG_TEST_ROUNDS` makes stress tests that many times as long, in the time they have
+//! (`support::in_time`). `chan_stress` goes on for `SUDOG_STRESS_SECONDS`.
 
 mod child;
 mod support;

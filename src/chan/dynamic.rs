@@ -315,7 +315,7 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// As [`ready`](Select::ready), waiting at most `timeout`.
+    /// Waits as [`ready`](Select::ready), but at most `timeout`.
     ///
     /// # Errors
     /// [`ReadyTimeoutError`](super::ReadyTimeoutError) if none could be done.
@@ -325,7 +325,7 @@ impl<'a> Select<'a> {
         ready::wait(self, deadline, Location::caller()).ok_or(super::ReadyTimeoutError)
     }
 
-    /// As [`ready`](Select::ready), waiting until `deadline`.
+    /// Waits as [`ready`](Select::ready), but not past `deadline`.
     ///
     /// # Errors
     /// [`ReadyTimeoutError`](super::ReadyTimeoutError) if none could be done.

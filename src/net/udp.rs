@@ -112,7 +112,7 @@ impl UdpSocket {
         Ok((count, internet(from)?))
     }
 
-    /// As [`recv_from`](Self::recv_from), but leaves the datagram for the next who looks.
+    /// Receives as [`recv_from`](Self::recv_from), but leaves the datagram for the next who looks.
     ///
     /// # Errors
     /// As of `recv_from`.
@@ -156,7 +156,7 @@ impl UdpSocket {
         })
     }
 
-    /// As [`recv`](Self::recv), but leaves the datagram for the next who looks.
+    /// Receives as [`recv`](Self::recv), but leaves the datagram for the next who looks.
     ///
     /// # Errors
     /// As of `recv`.

@@ -123,6 +123,18 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// See [`UnixDatagram`].
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let (left, right) = sudog::net::UnixDatagram::pair()?;
+    /// left.send(b"hello")?;
+    /// let mut bytes = [0; 16];
+    /// let length = right.recv(&mut bytes)?;
+    /// assert_eq!(&bytes[..length], b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let (a, b) = net::UnixDatagram::pair()?;
         Ok((a.try_into()?, b.try_into()?))
@@ -151,7 +163,7 @@ impl UnixDatagram {
         self.connect_to(&SockAddr::unix(path)?)
     }
 
-    /// As [`connect`](Self::connect), to an address which may be one without a path.
+    /// Connects as [`connect`](Self::connect), to an address which may be one without a path.
     ///
     /// # Errors
     /// As of `connect`.
@@ -238,7 +250,7 @@ impl UnixDatagram {
         self.send_by(Location::caller(), &SockAddr::unix(path)?, bytes)
     }
 
-    /// As [`send_to`](Self::send_to), to an address which may be one without a path.
+    /// Sends as [`send_to`](Self::send_to), to an address which may be one without a path.
     ///
     /// # Errors
     /// As of `send_to`.

@@ -104,6 +104,20 @@ impl UnixStream {
     ///
     /// # Examples
     /// See [`UnixStream`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{Read, Write};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let (mut left, mut right) = sudog::net::UnixStream::pair()?;
+    /// left.write_all(b"hello")?;
+    /// let mut bytes = [0; 5];
+    /// right.read_exact(&mut bytes)?;
+    /// assert_eq!(&bytes, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (a, b) = net::UnixStream::pair()?;
         Ok((a.try_into()?, b.try_into()?))

@@ -215,6 +215,20 @@ impl Condvar {
     /// Waits as long as `condition` holds of what is in the mutex.
     ///
     /// Blocks the goroutine, or the thread on a plain thread.
+    ///
+    /// # Examples
+    /// ```
+    /// use sudog::sync::{Condvar, Mutex};
+    ///
+    /// let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+    /// sudog::scope(|s| {
+    ///     s.spawn(|| {
+    ///         *mutex.lock() += 1;
+    ///         condvar.notify_all();
+    ///     });
+    ///     condvar.wait_while(&mut mutex.lock(), |count| *count == 0);
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_while<T: ?Sized>(
         &self,

@@ -97,6 +97,13 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     ///
     /// # Panics
     /// If `f` was called and panics; those who waited for it then try again.
+    ///
+    /// # Examples
+    /// ```
+    /// let flights = sudog::sync::SingleFlight::new();
+    /// assert_eq!(flights.run("key", || 1), (1, false));
+    /// assert_eq!(flights.run("key", || 2), (2, false)); // nothing is kept: the first call was over
+    /// ```
     #[track_caller]
     pub fn run(&self, key: K, f: impl FnOnce() -> V) -> (V, bool) {
         let (hash, key) = (self.hash(&key), Arc::new(key));

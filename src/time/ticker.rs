@@ -43,6 +43,19 @@ impl Ticker {
     ///
     /// It has room for one value and is never closed. Clones of it receive from the same ticker; each
     /// value goes to one of them.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sudog::{chan, select, time::Ticker};
+    ///
+    /// let (_tx, rx) = chan::bounded::<u32>(0);
+    /// let ticker = Ticker::new(Duration::from_millis(1));
+    /// select! {
+    ///     recv(rx) -> n => unreachable!("{n:?}"),
+    ///     recv(ticker.receiver()) -> _ => println!("still nothing"),
+    /// }
+    /// ```
     pub fn receiver(&self) -> &Receiver<Instant> {
         &self.rx
     }

@@ -60,6 +60,19 @@ impl Timer {
     ///
     /// It has room for one value and is never closed. Clones of it receive from the same timer; a value
     /// goes to one of them. Once it was received, or the timer stopped, `recv` blocks until a `reset`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sudog::{chan, select, time::Timer};
+    ///
+    /// let (_tx, rx) = chan::bounded::<u32>(0);
+    /// let patience = Timer::new(Duration::from_millis(1));
+    /// select! {
+    ///     recv(rx) -> n => unreachable!("{n:?}"),
+    ///     recv(patience.receiver()) -> due => println!("due at {:?}", due.unwrap()),
+    /// }
+    /// ```
     pub fn receiver(&self) -> &Receiver<Instant> {
         &self.rx
     }

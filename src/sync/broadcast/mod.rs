@@ -180,6 +180,15 @@ impl<T: Clone> Broadcast<T> {
     }
 
     /// Makes a receiver, which gets all that is sent from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// let hub = sudog::sync::Broadcast::new(4);
+    /// assert_eq!(hub.send("nobody hears this"), 0);
+    /// let mut news = hub.subscribe();
+    /// assert_eq!(hub.send("you do"), 1);
+    /// assert_eq!(news.recv(), Ok("you do"));
+    /// ```
     pub fn subscribe(&self) -> BroadcastReceiver<T> {
         let _token = runtime::enter();
         let mut state = self.shared.state.lock();
@@ -249,6 +258,17 @@ impl<T: Clone> BroadcastReceiver<T> {
     ///
     /// # Errors
     /// [`BroadcastRecvTimeoutError`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sudog::sync::{Broadcast, BroadcastRecvTimeoutError};
+    ///
+    /// let hub = Broadcast::<u32>::new(4);
+    /// let mut news = hub.subscribe();
+    /// let error = news.recv_timeout(Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(error, BroadcastRecvTimeoutError::Timeout);
+    /// ```
     #[track_caller]
     pub fn recv_timeout(&mut self, limit: Duration) -> Result<T, BroadcastRecvTimeoutError> {
         // A deadline beyond the clock's end never comes.

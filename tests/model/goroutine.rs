@@ -8,7 +8,7 @@ use crate::chan::door::{Ends, Parcel, channel, two_channels};
 use crate::chan::{self, Select, wait};
 use crate::check;
 use crate::runtime::nouns::as_goroutine;
-use crate::runtime::sched::{start, timing};
+use crate::runtime::sched::{deadlines, start};
 use loom::thread;
 use std::time::{Duration, Instant};
 
@@ -161,7 +161,7 @@ fn a_deadline_ends_the_receive_of_a_goroutine_or_a_send_does() {
     check(Some(3), || {
         goroutine(|| {
             let ends = channel(0);
-            let timer = thread::spawn(timing::expire);
+            let timer = thread::spawn(deadlines::expire);
             let sender = thread::spawn(|| send(ends, 1));
             let early = ends.rx.recv_deadline(soon()).ok().map(Parcel::open);
             assert_eq!(early.or_else(|| recv(ends)), Some(1));

@@ -82,7 +82,7 @@ fn who_only_sees_that_it_waits_looks_while_it_runs() {
 
 /// The M's part of a park whose commit refuses.
 fn run_refused(m: &'static M, g: GRef, take_back: impl FnOnce(GRef) -> Readied) {
-    set_current(m);
+    set_current(Some(m));
     g.status.set(State::Running);
     g.run();
     g.status.set(State::Waiting);

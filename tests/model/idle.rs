@@ -75,7 +75,7 @@ pub(crate) struct Life {
 impl Life {
     pub(crate) fn spawn(m: &'static M, life: impl FnOnce() + 'static) -> Life {
         let thread = thread::spawn(move || {
-            set_current(m);
+            set_current(Some(m));
             until_the_end(life);
         });
         Life { m, thread }
@@ -115,7 +115,7 @@ pub(crate) fn finish(ms: Vec<Life>, ran: &Ran, goroutines: &[GRef]) {
 
 /// Makes the calling thread that of `m` in the midst of a goroutine.
 pub(crate) fn become_goroutine_on(m: &'static M) {
-    set_current(m);
+    set_current(Some(m));
     m.current.set(Some(G::with_id(100 + u64::from(m.id))));
     m.set_inside(false);
 }

@@ -11,7 +11,7 @@ use crate::runtime::interrupt::Interrupt;
 use crate::runtime::netpoll::{Direction, PollDesc};
 use crate::runtime::nouns::{as_goroutine, keep};
 use crate::runtime::sched::interrupt::{interruptible, interruption};
-use crate::runtime::sched::{descriptor, idle, poll, start, timing};
+use crate::runtime::sched::{deadlines, descriptor, idle, poll, start};
 use crate::sys::atomic::set_without_fences_of;
 use crate::sys::poller::kernel;
 use loom::sync::Mutex;
@@ -182,7 +182,7 @@ fn an_event_a_close_and_a_deadline_end_one_wait() {
             let others = [
                 thread::spawn(|| socket.arrive(1)),
                 thread::spawn(|| socket.close()),
-                thread::spawn(timing::expire),
+                thread::spawn(deadlines::expire),
             ];
             socket.take(Some(soon()));
             others.into_iter().for_each(|other| other.join().unwrap());
@@ -195,7 +195,7 @@ fn an_event_a_close_and_a_deadline_end_one_wait() {
 fn what_arrives_as_a_deadline_passes_is_there_for_the_next_call() {
     check(Some(3), || {
         goroutine(|socket| {
-            let timer = thread::spawn(timing::expire);
+            let timer = thread::spawn(deadlines::expire);
             let other = thread::spawn(|| socket.arrive(1));
             if socket.take(Some(soon())) == Took::TooLate {
                 assert_eq!(socket.take(None), Took::Unit);
@@ -248,7 +248,7 @@ fn an_event_an_interrupt_and_a_deadline_end_one_wait_and_no_unit_is_lost() {
             let others = [
                 thread::spawn(|| socket.arrive(1)),
                 thread::spawn(|| interrupt.raise(reason)),
-                thread::spawn(timing::expire),
+                thread::spawn(deadlines::expire),
             ];
             if socket.take_within(interrupt, Some(soon())) != Took::Unit {
                 assert_eq!(socket.take(None), Took::Unit);
@@ -558,7 +558,7 @@ fn a_poller_and_a_timer() {
     let g = G::with_id(1);
     sched.timers.use_one(g);
     let m = spawn_m(sched.ms[0], ran);
-    timing::arm_due();
+    deadlines::arm_due();
     finish(vec![m], ran, &[g]);
 }
 

@@ -71,7 +71,7 @@ impl Event {
 
 /// Runs a goroutine on `m` that waits for the event; `stop` is the M's part of the park.
 pub(crate) fn run_waiting(m: &'static M, event: &Event, g: GRef, stop: impl FnOnce(GRef, Commit)) {
-    set_current(m);
+    set_current(Some(m));
     g.status.set(State::Running);
     g.run();
     if let Some(lock) = event.queue(g) {

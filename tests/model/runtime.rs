@@ -44,7 +44,9 @@ pub(crate) mod g {
     pub(crate) use super::nouns::{G, GList, GRef, Place, WaitReason};
 }
 pub(crate) mod m {
-    pub(crate) use super::nouns::{Handed, M, current, is_unwinding, kept_parker, parker, random};
+    pub(crate) use super::nouns::{
+        Handed, M, current, is_unwinding, kept_parker, parker, random, set_current,
+    };
 }
 pub(crate) mod p {
     pub(crate) use super::nouns::P;

@@ -14,6 +14,7 @@ use super::pword::Word;
 use super::runq::RunQ;
 use super::sched::sched;
 use super::status::{Readied, State, Status};
+use super::timer::Timers;
 use crate::sys;
 use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use crate::sys::lock::{Lock, RawLock};
@@ -277,7 +278,7 @@ pub(crate) fn as_goroutine<T>(m: &'static M, body: impl FnOnce() -> T) -> T {
     g.stack.set(Some(Stack));
     g.status.set(State::Running);
     g.run();
-    set_current(m);
+    set_current(Some(m));
     m.current.set(Some(g));
     m.set_inside(false);
     body()
@@ -332,18 +333,7 @@ pub(crate) struct P {
     pub(crate) tick: AtomicU64,
     pub(crate) steals: AtomicU64,
     pub(crate) runq: RunQ,
-    pub(crate) timers: PTimers,
-}
-
-/// What a P has of timers: none.
-pub(crate) struct PTimers;
-
-impl PTimers {
-    pub(crate) fn open(&self) {}
-
-    pub(crate) fn close(&self) -> Vec<(u64, super::timer::Target)> {
-        Vec::new()
-    }
+    pub(crate) timers: Timers,
 }
 
 // SAFETY: the cells are watched by the checker.
@@ -363,7 +353,7 @@ impl P {
             tick: AtomicU64::new(1),
             steals: AtomicU64::new(0),
             runq: RunQ::new(),
-            timers: PTimers,
+            timers: Timers::new(),
         });
         let _ = (p.word.read(), p.runq.peek_next());
         p.preempt.load(Ordering::Relaxed);
@@ -386,6 +376,7 @@ pub(crate) struct M {
     pub(crate) is_poller: Cell<bool>,
     pub(crate) is_ending: Cell<bool>,
     pub(crate) is_locked: AtomicBool,
+    pub(crate) is_lowered: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -415,21 +406,39 @@ impl M {
             is_poller: Cell::new(false),
             is_ending: Cell::new(false),
             is_locked: AtomicBool::new(false),
+            is_lowered: AtomicBool::new(false),
         });
         m.set_inside(true);
         m.is_locked.store(false, Ordering::Relaxed);
+        m.is_lowered.store(false, Ordering::Relaxed);
         m
     }
 
     /// Nobody looks how long its goroutines keep it.
     pub(crate) fn set_blocking(&self, _: bool) {}
 
+    /// Takes a vacant one: a model makes all its Ms before it begins.
     pub(crate) fn new() -> &'static M {
-        sys::fatal!("a model makes all its Ms before it begins")
+        let vacant = &sched().vacant;
+        vacant.count.set(vacant.count.get() - 1);
+        let m = vacant.ms.borrow_mut().pop();
+        m.expect("as many as were counted")
     }
 
+    pub(crate) fn vacate(&'static self) {
+        assert!(!self.has_p() && !self.spinning.get() && self.current.get().is_none());
+        self.is_ending.set(false);
+        self.is_locked.store(false, Ordering::Relaxed);
+        self.is_lowered.store(false, Ordering::Relaxed);
+        let vacant = &sched().vacant;
+        vacant.ms.borrow_mut().push(self);
+        vacant.count.set(vacant.count.get() + 1);
+    }
+
+    /// How many are not vacant, for those who hold the idle lock.
     pub(crate) fn count() -> usize {
-        sched().ms.len()
+        let sched = sched();
+        sched.ms.len() - sched.vacant.count.get()
     }
 
     pub(crate) fn by_id(id: u32) -> &'static M {
@@ -637,8 +646,8 @@ pub(crate) fn current() -> Option<&'static M> {
 }
 
 /// Makes `m` the M of this thread of the model.
-pub(crate) fn set_current(m: &'static M) {
-    CURRENT.with(|current| current.set(Some(m)));
+pub(crate) fn set_current(m: Option<&'static M>) {
+    CURRENT.with(|current| current.set(m));
 }
 
 pub(crate) fn parker() -> &'static Parker {

@@ -1,6 +1,7 @@
 //! The scheduler of the models: the real `blocking`, `commit`, `counters`, `debt`, `descriptor`, `find`,
-//! `global`, `hold`, `idle`, `idle_list`, `interrupt`, `no_park`, `park`, `poll`, `procs`, `ready` and `woken`, on a
-//! scheduler without stacks and sysmon, whose timers are due when a model says so.
+//! `global`, `hold`, `idle`, `idle_list`, `interrupt`, `locked`, `no_park`, `park`, `poll`, `procs`, `ready`, `reap`,
+//! `timing` and `woken`, on a scheduler without stacks and sysmon, whose timers are due when a model says so
+//! (deadlines.rs) unless it asks for the real ones.
 
 #[path = "../../../src/runtime/sched/blocking.rs"]
 pub(crate) mod blocking;
@@ -24,6 +25,8 @@ pub(crate) mod idle;
 pub(crate) mod idle_list;
 #[path = "../../../src/runtime/sched/interrupt.rs"]
 pub(crate) mod interrupt;
+#[path = "../../../src/runtime/sched/locked.rs"]
+pub(crate) mod locked;
 #[path = "../../../src/runtime/sched/no_park.rs"]
 pub(crate) mod no_park;
 #[path = "../../../src/runtime/sched/park.rs"]
@@ -34,8 +37,14 @@ pub(crate) mod poll;
 pub(crate) mod procs;
 #[path = "../../../src/runtime/sched/ready.rs"]
 pub(crate) mod ready;
+#[path = "../../../src/runtime/sched/reap.rs"]
+pub(crate) mod reap;
+#[path = "../../../src/runtime/sched/timing.rs"]
+pub(crate) mod timing;
 #[path = "../../../src/runtime/sched/woken.rs"]
 pub(crate) mod woken;
+
+pub(crate) mod deadlines;
 
 use super::g::GList;
 use super::m::M;
@@ -48,21 +57,33 @@ use crate::sys::note::Note;
 use counters::Counters;
 use global::GlobalQueue;
 use procs::Procs;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 pub(crate) struct Sched {
     settings: Settings,
     procs: Procs,
     pub(crate) ms: Vec<&'static M>,
+    /// Those of them that are vacant.
+    pub(crate) vacant: Vacant,
     pub(crate) counters: Counters,
     pub(crate) lent: AtomicUsize,
     pub(crate) idle: Lock<idle_list::Idle>,
     pub(crate) global: GlobalQueue,
-    pub(crate) timers: timing::Timers,
+    pub(crate) timers: deadlines::Timers,
     pub(crate) netpoll: Netpoll,
     pub(crate) polling: poll::Polling,
     pub(crate) sysmon: Sysmon,
+    pub(crate) lowered: retake::Lowered,
 }
+
+/// What the idle lock is to guard, as the checker sees.
+pub(crate) struct Vacant {
+    pub(crate) count: loom::cell::Cell<usize>,
+    pub(crate) ms: RefCell<Vec<&'static M>>,
+}
+
+// SAFETY: the first cell is watched by the checker, and the other is touched behind it.
+unsafe impl Sync for Vacant {}
 
 pub(crate) struct Settings {
     pub(crate) max_threads: usize,
@@ -87,16 +108,22 @@ pub(crate) fn start(p_count: u32, m_count: u32) -> &'static Sched {
         },
         procs: Procs::new(p_count as usize, true),
         ms: (1..=m_count).map(super::nouns::M::with_id).collect(),
+        vacant: Vacant {
+            count: loom::cell::Cell::new(0),
+            ms: RefCell::new(Vec::new()),
+        },
         counters,
         lent: AtomicUsize::new(0),
         idle: Lock::new(idle_list::Idle::new()),
         global: GlobalQueue::new(Lock::new(GList::new())),
-        timers: timing::Timers::new(),
+        timers: deadlines::Timers::new(),
         netpoll: Netpoll::new(Lock::new(Free::new())),
         polling: poll::Polling::new(),
         sysmon: Sysmon {
             note: super::nouns::fresh_note(),
+            maker: Cell::new(None),
         },
+        lowered: retake::Lowered,
     });
     sched.lent.store(0, Ordering::Relaxed);
     assert!(sched.global.is_empty());
@@ -129,7 +156,12 @@ impl Sched {
 /// The watcher as others see it; nobody watches.
 pub(crate) struct Sysmon {
     pub(crate) note: Note,
+    /// Makes the thread of an M whose record was vacant, in a model where threads end.
+    pub(crate) maker: Cell<Option<fn(&'static M)>>,
 }
+
+// SAFETY: the cell is written before the threads of a model are made.
+unsafe impl Sync for Sysmon {}
 
 impl Sysmon {
     pub(crate) fn wake(&self) {
@@ -142,7 +174,10 @@ impl Sysmon {
     }
 
     pub(crate) fn request_thread(&self, m: &'static M) {
-        crate::sys::fatal!("m{} has a thread already", m.id);
+        match self.maker.get() {
+            Some(make) => make(m),
+            None => crate::sys::fatal!("m{} has a thread already", m.id),
+        }
     }
 }
 
@@ -160,6 +195,13 @@ pub(crate) mod retake {
     use super::Word;
 
     pub(super) fn note_thread_limit() {}
+
+    /// How many threads were lowered, which nobody asks.
+    pub(crate) struct Lowered;
+
+    impl Lowered {
+        pub(super) fn remove(&self) {}
+    }
 
     pub(super) fn is_due(_: &crate::runtime::p::P) -> bool {
         false
@@ -180,109 +222,6 @@ pub(crate) mod run {
     }
 }
 
-/// No deadline is due by itself: a model says when, by [`timing::expire`]. Those of threads need none
-/// of this. A timer of [`timing::arm_due`] is due at once.
-pub(crate) mod timing {
-    use super::poll;
-    use crate::runtime::claim::Ticket;
-    use crate::runtime::enter;
-    use crate::runtime::g::GRef;
-    use crate::runtime::p::P;
-    use crate::runtime::timer::{DEADLINE, Target};
-    use crate::runtime::waiter::Waiter;
-    use crate::sys::atomic::{AtomicU64, Ordering};
-    use crate::sys::lock::Lock;
-    use std::cell::Cell;
-
-    pub(crate) fn monotonic(_: std::time::Instant) -> u64 {
-        0
-    }
-
-    pub(crate) struct Timers {
-        armed: Lock<Vec<(Waiter, Ticket)>>,
-        /// The one timer of a model that says that it has one; 0 while it is not armed.
-        first: AtomicU64,
-        is_used: Cell<bool>,
-        starts: Cell<Option<GRef>>,
-    }
-
-    // SAFETY: the cells are written before the threads of a model are made.
-    unsafe impl Sync for Timers {}
-
-    impl Timers {
-        pub(super) fn new() -> Timers {
-            Timers {
-                armed: Lock::new(Vec::new()),
-                first: AtomicU64::new(0),
-                is_used: Cell::new(false),
-                starts: Cell::new(None),
-            }
-        }
-
-        pub(crate) fn arm(&self, _: u64, waiter: Waiter, ticket: Ticket) {
-            self.armed.lock().push((waiter, ticket));
-        }
-
-        pub(crate) fn first(&self) -> Option<u64> {
-            let first = self
-                .is_used
-                .get()
-                .then(|| self.first.load(Ordering::Relaxed));
-            first.filter(|when| *when != 0)
-        }
-
-        pub(crate) fn wake_time(&self) -> Option<u64> {
-            self.first()
-        }
-
-        pub(crate) fn is_due(&self) -> bool {
-            self.first().is_some()
-        }
-
-        pub(crate) fn look(&self, _: &P) {}
-
-        pub(crate) fn run(&self, _: &P, _: &P) -> bool {
-            let is_ours = self.is_due() && self.first.swap(0, Ordering::Relaxed) != 0;
-            if let (true, Some(g)) = (is_ours, self.starts.get()) {
-                enter().start(g);
-            }
-            is_ours
-        }
-
-        pub(crate) fn run_idle(&self, here: &P) -> bool {
-            self.run(here, here)
-        }
-
-        /// No P of a model has any, when its use ends.
-        pub(super) fn push(&self, _: u64, _: Target) {
-            unreachable!("a P without timers");
-        }
-
-        /// Says that there will be a timer, and what it starts.
-        pub(crate) fn use_one(&self, g: GRef) {
-            self.is_used.set(true);
-            self.starts.set(Some(g));
-            self.first.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// Arms the timer, as timing.rs does with the first.
-    pub(crate) fn arm_due() {
-        super::sched().timers.first.store(1, Ordering::Relaxed);
-        poll::expect_timer(1);
-    }
-
-    /// Has all deadlines come that are armed.
-    pub(crate) fn expire() {
-        let armed = std::mem::take(&mut *super::sched().timers.armed.lock());
-        for (waiter, ticket) in armed {
-            if waiter.claim().take(ticket, DEADLINE) {
-                enter().ready(waiter);
-            }
-        }
-    }
-}
-
 /// What the statistics would count.
 pub(crate) mod stats {
     use crate::sys::atomic::AtomicU64;
@@ -290,6 +229,11 @@ pub(crate) mod stats {
     pub(crate) fn count_one_more(_: &AtomicU64) {}
 
     pub(crate) fn count_hand_over() {}
+}
+
+/// No goroutine runs over a stack it has not got.
+pub(crate) mod overflow {
+    pub(super) fn release_thread(_: &super::M) {}
 }
 
 /// Stacks are not short.

@@ -416,6 +416,17 @@ extern "C" fn handle_quit(_: libc::c_int) {
     }
 }
 
+/// Whether standard error takes some text at once, or fails at once.
+pub(crate) fn is_stderr_ready() -> bool {
+    let mut stderr = libc::pollfd {
+        fd: 2,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: one live struct, written by the call, which does not wait.
+    unsafe { libc::poll(&mut stderr, 1, 0) > 0 }
+}
+
 /// Makes a guarded stack of `size` bytes for signal handlers; its lowest address, or `None` where there
 /// is no memory for it.
 pub(crate) fn signal_stack_new(size: usize) -> Option<NonNull<u8>> {

@@ -16,7 +16,10 @@
 //! | `nanotime` | the monotonic clock |
 //! | `resident_pages`, `forget` | what of that memory is in use, and giving it back |
 //! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |
+//! | `is_stderr_ready` | whether somebody reads what we say |
 //! | `exit_at_once` | the end |
+
+use atomic::{AtomicBool, Ordering};
 
 pub(crate) mod atomic;
 pub(crate) mod cgroup;
@@ -76,6 +79,33 @@ pub(crate) fn write_stderr(text: &str) {
             break;
         }
         rest = &rest[n as usize..];
+    }
+}
+
+/// Writes a warning to standard error, but only as much as that takes at once; false if it takes nothing:
+/// whoever reads there has stopped, maybe for ever.
+///
+/// For sysmon, without which nobody takes Ps, and for Ms inside the gate: what they warn of can wait.
+pub(crate) fn warn(text: impl FnOnce() -> String) -> bool {
+    if !os::is_stderr_ready() {
+        return false;
+    }
+    let text = text();
+    // A pipe that is not full takes a piece of this size whole, unless others fill it meanwhile.
+    for piece in text.as_bytes().chunks(libc::PIPE_BUF) {
+        // SAFETY: the pointer and the length are those of a live slice.
+        let n = unsafe { libc::write(2, piece.as_ptr().cast(), piece.len()) };
+        if n < piece.len() as isize || !os::is_stderr_ready() {
+            break;
+        }
+    }
+    true
+}
+
+/// The same, unless `is_told` says that this was done before.
+pub(crate) fn warn_once(is_told: &AtomicBool, text: impl FnOnce() -> String) {
+    if !is_told.swap(true, Ordering::Relaxed) && !warn(text) {
+        is_told.store(false, Ordering::Relaxed);
     }
 }
 

@@ -24,6 +24,7 @@ mod overflows;
 mod panics;
 mod quits;
 mod runner;
+mod stderr;
 mod unwinding;
 
 use child::Output;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         overflows::cases(),
         quits::cases(),
         ends::cases(),
+        stderr::cases(),
         #[cfg(target_os = "linux")]
         limits::cases(),
     ]

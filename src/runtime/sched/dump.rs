@@ -18,7 +18,7 @@ use crate::runtime::g::{self, GRef, NAMES, WaitReason};
 use crate::runtime::name::Name;
 use crate::runtime::status::State;
 use crate::sys::os;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::io;
 use std::panic::Location;
 
@@ -71,10 +71,35 @@ fn write(out: &mut dyn io::Write, goroutines: Vec<(u64, GRef)>) -> io::Result<()
     out.write_all(text.as_bytes())
 }
 
-/// What was read of a goroutine.
-struct Seen {
+/// What a goroutine is called, wherever one is named: its number, and its name if it has one.
+pub(super) struct Title {
     id: u64,
     name: Option<Name>,
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "goroutine {}", self.id)?;
+        match &self.name {
+            Some(name) => write!(f, " '{}'", name.text()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The title of a goroutine that may end meanwhile, and then be another.
+pub(super) fn title(g: GRef) -> Title {
+    let _names = NAMES.lock();
+    Title {
+        id: g.id(),
+        // SAFETY: under NAMES.
+        name: unsafe { g.name() },
+    }
+}
+
+/// What was read of a goroutine.
+struct Seen {
+    title: Title,
     state: State,
     wait: Option<Wait>,
     spawned_at: Option<&'static Location<'static>>,
@@ -90,11 +115,10 @@ struct Wait {
 
 /// Reads a goroutine; none if it has ended, and its record may be another's.
 fn look(id: u64, g: GRef) -> Option<Seen> {
-    let name = name_of(g);
+    let title = title(g);
     let hold = Hold::take(g);
     let seen = Seen {
-        id,
-        name,
+        title,
         // One that somebody else holds waits too.
         state: g.status.get(),
         wait: hold.as_ref().map(|held| {
@@ -108,24 +132,13 @@ fn look(id: u64, g: GRef) -> Option<Seen> {
         }),
         spawned_at: g.spawned_at(),
     };
-    let is_same = g.id() == id && seen.state != State::Dead;
+    let is_same = seen.title.id == id && g.id() == id && seen.state != State::Dead;
     drop(hold);
     is_same.then_some(seen)
 }
 
-/// The name of a goroutine that may end meanwhile.
-pub(super) fn name_of(g: GRef) -> Option<Name> {
-    let _names = NAMES.lock();
-    // SAFETY: under NAMES.
-    unsafe { g.name() }
-}
-
 impl Seen {
     fn describe(&self, now_ms: u32, text: &mut String) {
-        let _ = write!(text, "goroutine {}", self.id);
-        if let Some(name) = &self.name {
-            let _ = write!(text, " '{}'", name.text());
-        }
         let state = match (self.state, &self.wait) {
             (_, Some(wait)) => wait.reason.text(),
             (State::Waiting, None) => "waiting",
@@ -133,7 +146,7 @@ impl Seen {
             (State::Running, None) => "running",
             (State::Dead, None) => "dead",
         };
-        let _ = write!(text, " [{state}");
+        let _ = write!(text, "{} [{state}", self.title);
         if let Some(wait) = &self.wait {
             // The watcher's clock, which it is told by, may be a moment ahead of ours.
             let waited_ms = now_ms.wrapping_sub(wait.since_ms) as i32;

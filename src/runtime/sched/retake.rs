@@ -39,8 +39,7 @@
 //! goroutine leaves it. Each such loop makes the slice longer, lest a thousand long computations become a
 //! thousand threads at once. A thread that its goroutine has locked is not lowered.
 
-use super::{find, idle, poll, sched, spawn, sysmon};
-use crate::runtime::g::NAMES;
+use super::{dump, find, idle, poll, sched, spawn, sysmon};
 use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
@@ -309,33 +308,29 @@ pub(super) fn note_thread_limit() {
     }
 }
 
-/// Warns, once, that all threads are in use, and names who has kept one for longest.
+/// Warns, once, that all threads are in use, and names who has kept one for longest. For sysmon, each round.
 pub(super) fn warn_thread_limit(has_warned: &mut bool) {
     if *has_warned || !IS_SHORT.load(Ordering::Relaxed) {
         return;
     }
-    *has_warned = true;
-    let mut text = format!(
-        "sudog: {} threads are in use, the limit; goroutines wait until a blocking call ends (raise it \
-         with Config::max_threads)\n",
-        sched().settings().max_threads
-    );
-    if let Some((m, since)) = M::longest_parted()
-        && let Some(g) = m.current.get()
-    {
-        let _names = NAMES.lock();
-        let _ = write!(text, "sudog: goroutine {}", g.id());
-        // SAFETY: we hold NAMES.
-        if let Some(name) = unsafe { g.name() } {
-            let _ = write!(text, " '{}'", name.text());
+    *has_warned = sys::warn(|| {
+        let mut text = format!(
+            "sudog: {} threads are in use, the limit; goroutines wait until a blocking call ends (raise it \
+             with Config::max_threads)\n",
+            sched().settings().max_threads
+        );
+        if let Some((m, since)) = M::longest_parted()
+            && let Some(g) = m.current.get()
+        {
+            let _ = write!(text, "sudog: {}", dump::title(g));
+            if let Some(place) = g.spawned_at() {
+                let _ = write!(text, ", spawned at {place},");
+            }
+            let blocked_ms = sysmon::now_ms().wrapping_sub(since);
+            let _ = writeln!(text, " has blocked its thread for {blocked_ms} ms");
         }
-        if let Some(place) = g.spawned_at() {
-            let _ = write!(text, ", spawned at {place},");
-        }
-        let blocked_ms = sysmon::now_ms().wrapping_sub(since);
-        let _ = writeln!(text, " has blocked its thread for {blocked_ms} ms");
-    }
-    sys::write_stderr(&text);
+        text
+    });
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ use crate::sys::lock::Lock;
 use crate::util::magazine::Depot;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Once;
 
 /// How many stacks of a class a P keeps.
 const STACKS_MAX: usize = 64;
@@ -315,14 +314,14 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
 
 #[cold]
 fn warn_no_stacks(exhausted: Exhausted) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    sys::warn_once(&IS_TOLD, || {
         let text = exhausted.text();
         let count = stack::made();
-        sys::write_stderr(&format!(
+        format!(
             "sudog: no more stacks: {count} are in use, which is as many as {text} allows; \
              goroutines wait until one is free\n"
-        ));
+        )
     });
 }
 

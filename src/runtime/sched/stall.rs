@@ -80,20 +80,18 @@ impl Stalls {
     }
 }
 
-/// Names the goroutine that `seen` runs; false if it is another by now.
+/// Names the goroutine that `seen` runs; false if it is another by now, or if that is to be done later.
 fn tell(seen: &Seen, nanos: u64) -> bool {
     let Some(g) = seen.m.current.get() else {
         return false;
     };
-    let (id, name, spawned_at) = (g.id(), dump::name_of(g), g.spawned_at());
+    let (title, spawned_at) = (dump::title(g), g.spawned_at());
     if seen.m.runs() != seen.run {
         return false;
     }
-    let name = name.map_or(String::new(), |name| format!(" '{}'", name.text()));
-    let place = spawned_at.map_or(String::new(), |at| format!(", spawned at {at}"));
-    let millis = nanos / 1_000_000;
-    sys::write_stderr(&format!(
-        "sudog: goroutine {id}{name} has held its thread for {millis} ms{place}\n"
-    ));
-    true
+    sys::warn(|| {
+        let place = spawned_at.map_or(String::new(), |at| format!(", spawned at {at}"));
+        let millis = nanos / 1_000_000;
+        format!("sudog: {title} has held its thread for {millis} ms{place}\n")
+    })
 }

@@ -16,6 +16,9 @@
 //! threads can wake, it looks for a deadlock once a second, and it comes back for surplus threads and for stacks
 //! to trim. Whoever takes the first P off the idle list wakes it.
 //!
+//! Nothing here waits for long, or else nobody takes Ps any more: what it warns of is dropped or put off where
+//! standard error does not take it at once. Only what ends the process may wait.
+//!
 //! Threads are made here and nowhere else: this thread was started with no signal blocked and
 //! without std's help, so the Ms inherit neither a mask nor a test's captured output.
 
@@ -34,7 +37,6 @@ use crate::sys::note::Note;
 use crate::sys::os;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::Once;
 use std::time::{Duration, Instant};
 
 /// The stack of an M's thread, for `on_system_stack`. It is address space, until it is used.
@@ -403,10 +405,8 @@ impl Watch {
 
 #[cold]
 fn warn_no_thread(error: &std::io::Error) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        sys::write_stderr(&format!(
-            "sudog: a thread cannot be started, trying on: {error}\n"
-        ));
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    sys::warn_once(&IS_TOLD, || {
+        format!("sudog: a thread cannot be started, trying on: {error}\n")
     });
 }

@@ -34,9 +34,12 @@ impl Trace {
         }
         // A thread that was put off writes one line, not all it has missed.
         self.next_at = now.saturating_add(self.every_ns.unwrap_or(u64::MAX));
-        let mut line = String::new();
-        let _ = write_line(&mut line, (now - self.started_at) / 1_000_000);
-        sys::write_stderr(&line);
+        // One that is not taken is left out.
+        sys::warn(|| {
+            let mut line = String::new();
+            let _ = write_line(&mut line, (now - self.started_at) / 1_000_000);
+            line
+        });
     }
 }
 

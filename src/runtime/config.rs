@@ -78,7 +78,8 @@ impl std::error::Error for AlreadyStarted {}
 /// standard error as [`dump`](super::dump) does, and ends the process with code 2; with `single` only
 /// those that run at that moment, or goroutine 1 where none does. That works even if no goroutine ever
 /// lets another run. A handler that the program has set for SIGQUIT before the runtime starts stays, and
-/// while the program receives it through `signal::notify` nothing else is done.
+/// while the program receives it through `signal::notify` nothing else is done. Where the process was started
+/// with SIGQUIT ignored, as shells do with programs in the background, it is answered all the same, as in Go.
 ///
 /// With `schedtrace` the line is that of Go's scheduler: how many processors there are and idle,
 /// threads, those that look for work and that sleep, goroutines in the global queue and in each

@@ -384,15 +384,17 @@ extern "C" fn handle_segv(
 /// Who is told of SIGQUIT.
 static ON_QUIT: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Has `tell` called when SIGQUIT comes, in the handler, unless the process has a handler of its own or
-/// ignores it; whether that is so. Once.
+/// Has `tell` called when SIGQUIT comes, in the handler, unless the process has a handler of its own; whether
+/// that is so. Once.
+///
+/// Where it is ignored, too: a shell that runs a program in the background has it so.
 pub(crate) fn on_quit(tell: fn()) -> bool {
     ON_QUIT.store(tell as *mut (), Ordering::Release);
     // SAFETY: both structs are plain data; the handler is installed after what it reads is set.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGQUIT, ptr::null(), &mut action);
-        if action.sa_sigaction != libc::SIG_DFL {
+        if ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction) {
             return false;
         }
         action.sa_sigaction = handle_quit as *const () as usize;

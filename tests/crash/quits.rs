@@ -8,10 +8,17 @@ use sudog::chan::bounded;
 use sudog::runtime::{self, Stats};
 use sudog::{Builder, JoinHandle, yield_now};
 
-use super::{Case, start};
+use super::{Case, assert_fine, start};
 
 fn named(name: &str, f: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     Builder::new().name(name).spawn(f).expect("a good name")
+}
+
+/// Sends this process SIGQUIT.
+fn quit() {
+    let own = std::process::id().to_string();
+    let status = Command::new("kill").args(["-QUIT", &own]).status();
+    assert!(status.expect("there is a kill").success());
 }
 
 /// Sends this process SIGQUIT in a moment, and not before `is_time` is true of what the runtime does.
@@ -23,9 +30,7 @@ fn quit_soon(is_time: fn(Stats) -> bool) {
             thread::sleep(Duration::from_millis(1));
         }
         thread::sleep(Duration::from_millis(100));
-        let own = std::process::id().to_string();
-        let status = Command::new("kill").args(["-QUIT", &own]).status();
-        assert!(status.expect("there is a kill").success());
+        quit();
         loop {
             thread::sleep(Duration::from_secs(60));
         }
@@ -63,6 +68,26 @@ fn all_asleep() -> ExitCode {
         let waiter = named("waiter", move || assert!(rx.recv().is_err()));
         quit_soon(all_wait);
         let _ = waiter.join();
+    })
+}
+
+fn ignore_quit() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGQUIT, libc::SIG_IGN) };
+}
+
+/// The signal was ignored before the program began.
+fn ignored() -> ExitCode {
+    ignore_quit();
+    all_asleep()
+}
+
+/// The same, and nobody asked for an answer: it stays ignored.
+fn ignored_for_good() -> ExitCode {
+    ignore_quit();
+    start(|| {
+        quit();
+        println!("done");
     })
 }
 
@@ -117,6 +142,21 @@ pub fn cases() -> Vec<Case> {
                 output.assert_stderr(" [running]:");
                 output.assert_no_stderr("waiter");
             },
+        },
+        Case {
+            name: "sigquit_is_answered_where_it_was_ignored",
+            vars: &[("SUDOG_TRACEBACK", "all")],
+            program: ignored,
+            check: |output| {
+                output.assert_code(2);
+                output.assert_stderr("SIGQUIT: quit\n\ngoroutine 1 'main' [join]:");
+            },
+        },
+        Case {
+            name: "sigquit_stays_ignored_unless_asked_for",
+            vars: &[("SUDOG_TRACEBACK", "none")],
+            program: ignored_for_good,
+            check: assert_fine,
         },
         #[cfg(feature = "signal")]
         Case {

@@ -72,6 +72,7 @@ mod condvar;
 mod contest;
 #[allow(unused_imports, reason = "the models do not name all that is public")]
 mod context;
+mod drained;
 mod goroutine;
 mod handover;
 mod hold;
@@ -84,6 +85,7 @@ mod note;
 mod offer;
 mod once;
 mod park_ready;
+mod poller;
 mod procs;
 mod reap;
 mod runq;

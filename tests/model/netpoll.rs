@@ -1,35 +1,32 @@
-//! Waiting for descriptors: no event, close or deadline is missed, and somebody always polls.
+//! Waiting for descriptors: no event, close, interrupt or deadline is missed.
 //!
-//! The first models run the real `PollDesc` with the threads that would call its functions; the others
-//! the real `poll` and `idle` on a double of the system's poller. What is missed shows as a deadlock.
+//! These models run the real `PollDesc` with the threads that would call its functions, and the real `poll`
+//! and `idle` on a double of the system's poller. What is missed shows as a deadlock.
 
 use crate::check;
-use crate::idle::{Life, Ran, finish, live, make_runnable, spawn_m};
-use crate::net::drained::Drained;
-use crate::runtime::g::{G, Place, WaitReason};
+use crate::idle::{Ran, finish, spawn_m};
+use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::interrupt::Interrupt;
 use crate::runtime::netpoll::{Direction, PollDesc};
 use crate::runtime::nouns::{as_goroutine, keep};
 use crate::runtime::sched::interrupt::{interruptible, interruption};
-use crate::runtime::sched::{deadlines, descriptor, idle, poll, start};
-use crate::sys::atomic::set_without_fences_of;
+use crate::runtime::sched::{deadlines, descriptor, start};
 use crate::sys::poller::kernel;
 use loom::sync::Mutex;
 use loom::thread;
-use std::cell::Cell;
 use std::io;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
 /// A descriptor from which units can be taken, in the state the kernel and a `close` leave it in.
-struct Socket {
-    desc: &'static PollDesc,
-    units: Mutex<u32>,
+pub(crate) struct Socket {
+    pub(crate) desc: &'static PollDesc,
+    pub(crate) units: Mutex<u32>,
     is_closed: Mutex<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Took {
+pub(crate) enum Took {
     Unit,
     Closed,
     TooLate,
@@ -41,7 +38,7 @@ fn soon() -> Instant {
 }
 
 impl Socket {
-    fn new() -> &'static Socket {
+    pub(crate) fn new() -> &'static Socket {
         let desc = descriptor::register(0).unwrap();
         for direction in [Direction::Read, Direction::Write] {
             desc.tick(direction);
@@ -55,7 +52,7 @@ impl Socket {
     }
 
     /// Units arrive, and the kernel says so.
-    fn arrive(&self, count: u32) {
+    pub(crate) fn arrive(&self, count: u32) {
         *self.units.lock().unwrap() += count;
         kernel().happen();
     }
@@ -81,7 +78,7 @@ impl Socket {
     }
 
     /// A call, as in net/fd.rs.
-    fn take(&self, deadline: Option<Instant>) -> Took {
+    pub(crate) fn take(&self, deadline: Option<Instant>) -> Took {
         let took = loop {
             let tick = self.desc.tick(Direction::Read);
             if interruption().is_some() {
@@ -128,7 +125,7 @@ impl Socket {
 }
 
 #[track_caller]
-fn here() -> Place {
+pub(crate) fn here() -> Place {
     Place {
         reason: WaitReason::IoWait,
         at: Location::caller(),
@@ -318,258 +315,4 @@ fn who_leaves_passes_the_wake_on() {
 #[should_panic(expected = "deadlock")]
 fn who_leaves_without_passing_the_wake_on_strands_the_next() {
     check(Some(2), || two_takers(false));
-}
-
-/// A connection over which units come, and then its end.
-struct Stream {
-    socket: &'static Socket,
-    is_ended: Mutex<bool>,
-    drained: Drained,
-}
-
-/// More than ever comes: every read is short.
-const ROOM: usize = 10;
-
-impl Stream {
-    fn new() -> &'static Stream {
-        let drained = Drained::new();
-        drained.distrust();
-        drained.trust();
-        let socket = Socket::new();
-        drop(drained.read(socket.desc, ROOM, || Ok(0)));
-        keep(Stream {
-            socket,
-            is_ended: Mutex::new(false),
-            drained,
-        })
-    }
-
-    fn end(&self, is_told_for_good: bool) {
-        *self.is_ended.lock().unwrap() = true;
-        match is_told_for_good {
-            true => kernel().happen_for_good(),
-            false => kernel().happen(),
-        }
-    }
-
-    /// What the system would do.
-    fn try_read(&self) -> io::Result<usize> {
-        let is_ended = *self.is_ended.lock().unwrap();
-        let count = std::mem::take(&mut *self.socket.units.lock().unwrap());
-        thread::yield_now();
-        if count == 0 && !is_ended {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(count as usize)
-    }
-
-    /// A read, as in net/fd.rs.
-    fn read(&self) -> usize {
-        let desc = self.socket.desc;
-        let count = loop {
-            let tick = desc.tick(Direction::Read);
-            match self.drained.read(desc, ROOM, || self.try_read()) {
-                Ok(count) => break count,
-                Err(_) => desc.wait(Direction::Read, tick, None, here()),
-            };
-        };
-        desc.leave(Direction::Read);
-        count
-    }
-
-    /// Reads to the end; how much that was.
-    fn read_all(&self) -> usize {
-        let counts = std::iter::repeat_with(|| self.read());
-        counts.take_while(|count| *count > 0).sum()
-    }
-}
-
-/// A unit and the end come, one after the other, while a thread reads.
-fn a_reader_and_an_end(is_told_for_good: bool) {
-    let (sched, ran) = (start(1, 1), Ran::new());
-    let stream = Stream::new();
-    let m = spawn_m(sched.ms[0], ran);
-    let reader = thread::spawn(|| stream.read_all());
-    stream.socket.arrive(1);
-    stream.end(is_told_for_good);
-    assert_eq!(reader.join().unwrap(), 1);
-    finish(vec![m], ran, &[]);
-}
-
-#[test]
-fn a_short_read_hides_neither_what_comes_nor_the_end() {
-    check(Some(2), || a_reader_and_an_end(true));
-}
-
-#[test]
-#[should_panic(expected = "deadlock")]
-fn an_end_that_is_not_told_for_good_is_missed_after_a_short_read() {
-    check(Some(2), || a_reader_and_an_end(false));
-}
-
-#[test]
-fn the_system_is_asked_unless_a_short_read_has_told_that_it_need_not() {
-    check(None, || {
-        start(1, 1);
-        let (stream, asked) = (Stream::new(), Cell::new(0));
-        let read = |count| {
-            let ask = || {
-                asked.set(asked.get() + 1);
-                Ok(count)
-            };
-            let result = stream.drained.read(stream.socket.desc, ROOM, ask);
-            result.is_ok_and(|read| read == count)
-        };
-        assert!(read(ROOM) && read(1));
-        assert!(!read(1), "the one before was short");
-        stream.socket.arrive(1);
-        poll::look_from_outside();
-        assert!(read(1) && !read(1));
-        stream.end(true);
-        poll::look_from_outside();
-        assert!(read(1) && read(1), "the end may follow");
-        let fresh = Drained::new();
-        let read = || fresh.read(stream.socket.desc, ROOM, || Ok(1)).is_ok();
-        assert!(read() && read(), "nobody has said that it is one of TCP's");
-        assert_eq!(asked.get(), 5);
-    });
-}
-
-/// Two threads read from one connection; each takes what it meets, and both see the end.
-#[test]
-fn a_short_read_of_one_reader_hides_nothing_from_another() {
-    check(Some(1), || {
-        let (sched, ran) = (start(1, 1), Ran::new());
-        let stream = Stream::new();
-        let m = spawn_m(sched.ms[0], ran);
-        let readers = [(); 2].map(|()| thread::spawn(|| stream.read_all()));
-        stream.socket.arrive(1);
-        stream.end(true);
-        let counts = readers.map(|reader| reader.join().unwrap());
-        assert_eq!(counts.iter().sum::<usize>(), 1);
-        finish(vec![m], ran, &[]);
-    });
-}
-
-/// The only M sleeps in the poller, or is on the way there, when a thread makes work for it.
-fn a_poller_and_a_maker(is_deaf: bool) {
-    let (sched, ran) = (start(1, 1), Ran::new());
-    Socket::new();
-    if is_deaf {
-        kernel().deafen();
-    }
-    let m = spawn_m(sched.ms[0], ran);
-    let g = G::with_id(1);
-    make_runnable(g);
-    finish(vec![m], ran, &[g]);
-}
-
-#[test]
-fn an_m_that_is_needed_is_fetched_from_the_poller() {
-    check(Some(3), || a_poller_and_a_maker(false));
-}
-
-#[test]
-#[should_panic(expected = "deadlock")]
-fn without_the_interrupt_the_m_stays_in_the_poller() {
-    check(Some(3), || a_poller_and_a_maker(true));
-}
-
-#[test]
-fn work_and_an_event_come_at_once() {
-    check(Some(2), || {
-        let (sched, ran) = (start(1, 1), Ran::new());
-        let socket = Socket::new();
-        let m = spawn_m(sched.ms[0], ran);
-        let g = G::with_id(1);
-        let other = thread::spawn(move || make_runnable(g));
-        socket.arrive(1);
-        assert_eq!(socket.take(None), Took::Unit);
-        other.join().unwrap();
-        finish(vec![m], ran, &[g]);
-    });
-}
-
-/// One of two Ms idles as the poller, the other looks for work; a thread makes some.
-#[test]
-fn the_poller_is_taken_last() {
-    check(Some(1), || {
-        let (sched, ran) = (start(2, 2), Ran::new());
-        Socket::new();
-        let ms: Vec<Life> = sched.ms.iter().map(|&m| spawn_m(m, ran)).collect();
-        let g = G::with_id(1);
-        make_runnable(g);
-        finish(ms, ran, &[g]);
-    });
-}
-
-/// The only P idles with the poller, another M on its note; a thread makes work. With the P goes the poller.
-#[test]
-fn the_poller_is_taken_with_the_last_p() {
-    check(Some(2), || {
-        let (sched, ran) = (start(1, 2), Ran::new());
-        Socket::new();
-        let [poller, other] = sched.ms[..] else {
-            unreachable!("there are two")
-        };
-        idle::release_p(poller);
-        let ms = vec![
-            Life::spawn(poller, move || {
-                poll::sleep(poller);
-                live(poller, ran);
-            }),
-            Life::spawn(other, move || {
-                idle::await_handed(other);
-                panic!("it was woken in place of the poller");
-            }),
-        ];
-        let g = G::with_id(1);
-        make_runnable(g);
-        finish(ms, ran, &[g]);
-    });
-}
-
-/// Two Ms on the idle list, of whom the first is the poller, are needed one after the other, while the
-/// first is still on its way out.
-#[test]
-fn the_next_poller_gets_an_interrupt_of_its_own() {
-    check(Some(1), || {
-        let (sched, ran) = (start(2, 2), Ran::new());
-        Socket::new();
-        idle::release_p(sched.ms[0]);
-        let poller = Life::spawn(sched.ms[0], move || {
-            poll::sleep(sched.ms[0]);
-            live(sched.ms[0], ran);
-        });
-        let g = G::with_id(1);
-        let other = spawn_m(sched.ms[1], ran);
-        make_runnable(g);
-        ran.wait_for(1);
-        let second = G::with_id(2);
-        make_runnable(second);
-        finish(vec![poller, other], ran, &[g, second]);
-    });
-}
-
-/// The poller goes to sleep while a thread arms a timer that is the first.
-fn a_poller_and_a_timer() {
-    let (sched, ran) = (start(1, 1), Ran::new());
-    Socket::new();
-    let g = G::with_id(1);
-    sched.timers.use_one(g);
-    let m = spawn_m(sched.ms[0], ran);
-    deadlines::arm_due();
-    finish(vec![m], ran, &[g]);
-}
-
-#[test]
-fn an_earlier_timer_interrupts_the_poller() {
-    check(Some(3), a_poller_and_a_timer);
-}
-
-#[test]
-#[should_panic(expected = "deadlock")]
-fn without_the_fences_of_poll_the_poller_sleeps_past_the_timer() {
-    set_without_fences_of(Some("poll.rs"));
-    check(None, a_poller_and_a_timer);
 }

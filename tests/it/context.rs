@@ -8,7 +8,7 @@ use sudog::chan::{TryRecvError, bounded};
 use sudog::context::{CancelFunc, Context, ContextError};
 use sudog::spawn;
 
-use crate::support::{self, Rng, alone_on, goroutine, rounds, settle, stress, wait_until};
+use crate::support::{self, Rng, alone_on, goroutine, in_time, rounds, settle, stress, wait_until};
 use crate::traffic::Kind;
 
 const CANCELED: Option<ContextError> = Some(ContextError::Canceled);
@@ -456,7 +456,7 @@ fn children_that_end_leave_their_parent() {
         goroutine(|| {
             let (parent, _keep) = Context::background().with_timeout(LONG);
             let churn = |count: usize| {
-                for n in 0..count {
+                for n in in_time(count) {
                     let (child, cancel) = match n % 8 {
                         0 => parent.with_timeout(LONG / 2),
                         _ => parent.with_cancel(),

@@ -175,8 +175,8 @@ pub fn rounds(count: usize) -> usize {
 }
 
 /// So many rounds, but no new one once a quarter of a test's time is over: where the CPU belongs to
-/// others, every switch from thread to thread may take as long as theirs do.
-pub fn in_time(count: usize) -> impl Iterator<Item = usize> {
+/// others, every switch from thread to thread may take as long as theirs do. Clones have the same time.
+pub fn in_time(count: usize) -> impl Iterator<Item = usize> + Clone + Send + 'static {
     let end = Instant::now() + LIMIT / 4;
     (0..count).take_while(move |n| *n == 0 || Instant::now() < end)
 }

@@ -14,7 +14,9 @@ use sudog::sync::{
 };
 use sudog::{scope, spawn, yield_now};
 
-use crate::support::{self, alone_on, goroutine, mostly, rounds, settle, stress, wait_until};
+use crate::support::{
+    self, alone_on, goroutine, in_time, mostly, rounds, settle, stress, wait_until,
+};
 use crate::traffic::Kind;
 use crate::worlds::World;
 
@@ -62,15 +64,17 @@ impl Activity {
 #[test]
 fn writers_are_alone() {
     stress(|mut rng| {
+        let all_rounds = in_time(rounds(100));
         for (readers, writers) in [(1, 1), (3, 1), (10, 1), (4, 4), (10, 5)] {
             let lock = Arc::new((RwLock::new(()), Activity::default()));
             let hands: Vec<_> = (0..readers + writers)
                 .map(|number| {
                     let (lock, mut rng) = (lock.clone(), rng.split());
+                    let rounds = all_rounds.clone();
                     let kind = Kind::any(&mut rng);
                     kind.spawn(move || {
                         let (lock, activity) = &*lock;
-                        for _ in 0..rounds(100) {
+                        for _ in rounds {
                             let limit = Duration::from_micros(rng.below(200) as u64);
                             let (yields, hurry) = (rng.below(3), rng.below(4));
                             if number < readers {

@@ -10,22 +10,24 @@ use std::time::{Duration, Instant};
 use sudog::spawn;
 use sudog::sync::{AcquireTimeoutError, Closed, Permit, Semaphore, TryAcquireError};
 
-use crate::support::{self, goroutine, rounds, settle, stress, text, wait_until};
+use crate::support::{self, goroutine, in_time, rounds, settle, stress, text, wait_until};
 use crate::traffic::Kind;
 use crate::worlds::World;
 
 #[test]
 fn no_more_are_inside_than_there_are_permits() {
     stress(|mut rng| {
+        let all_rounds = in_time(rounds(100));
         for size in [1, 2, 7] {
             let all = Semaphore::new(size);
             let inside = Arc::new(AtomicUsize::new(0));
             let hands: Vec<_> = (0..8)
                 .map(|_| {
                     let (all, inside, mut rng) = (all.clone(), inside.clone(), rng.split());
+                    let rounds = all_rounds.clone();
                     Kind::any(&mut rng).spawn(move || {
                         let mut cx = Context::from_waker(Waker::noop());
-                        for _ in 0..rounds(100) {
+                        for _ in rounds {
                             let n = 1 + rng.below(size);
                             let limit = Duration::from_micros(rng.below(100) as u64);
                             let permit = match rng.below(4) {

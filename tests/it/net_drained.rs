@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use sudog::net::TcpStream;
 use sudog::spawn;
 
 use crate::net_support::{on_both_sides, pair, with_both_sides};
-use crate::support::{alone_on, goroutine};
+use crate::support::{LIMIT, alone_on, goroutine};
 
 /// Long enough for the poller to have seen what has come. Were it not, the test would see less and pass.
 fn until_it_is_seen() {
@@ -87,6 +88,18 @@ fn a_shut_read_half_is_met_after_a_short_read() {
     });
 }
 
+/// Asks the system itself, which takes nothing of the event away.
+fn wait_until_readable(stream: &TcpStream) {
+    let mut descriptor = libc::pollfd {
+        fd: stream.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let limit = LIMIT.as_millis() as i32;
+    // SAFETY: the pointer is to one local of the right type.
+    assert_eq!(unsafe { libc::poll(&mut descriptor, 1, limit) }, 1);
+}
+
 /// The bytes came before the read, which does not ask the system, and its time is over before the event is seen.
 #[test]
 fn what_came_before_a_read_is_not_missed_when_its_time_is_over() {
@@ -94,17 +107,18 @@ fn what_came_before_a_read_is_not_missed_when_its_time_is_over() {
         goroutine(|| {
             for _ in 0..5 {
                 let (mut near, far) = pair();
-                // Long enough for a system that is late with the first bytes.
-                far.set_read_timeout(Some(Duration::from_millis(30)))
-                    .unwrap();
+                far.set_read_timeout(Some(LIMIT)).unwrap();
                 // The only P looks for events now, so nobody else does soon.
                 sudog::time::sleep(Duration::from_millis(1));
                 near.write_all(b"first").unwrap();
                 assert_eq!(read(&far), b"first");
                 near.write_all(b"then").unwrap();
+                wait_until_readable(&far);
+                far.set_read_timeout(Some(Duration::from_millis(3)))
+                    .unwrap();
                 let busy = spawn(|| {
                     let start = Instant::now();
-                    while start.elapsed() < Duration::from_millis(40) {
+                    while start.elapsed() < Duration::from_millis(6) {
                         std::hint::spin_loop();
                     }
                 });

@@ -85,7 +85,7 @@ fn those_whom_timers_wake_together_run_beside_each_other() {
     alone_on(2, || {
         goroutine(|| {
             // Most come too soon after the pair before for an M to be woken at once.
-            for _ in 0..rounds(500) {
+            for _ in in_time(rounds(500)) {
                 let due = Instant::now() + Duration::from_micros(200);
                 let come = Arc::new(AtomicUsize::new(0));
                 let pair = [(); 2].map(|()| {

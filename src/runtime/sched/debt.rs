@@ -9,19 +9,21 @@
 //!
 //! Timers ready many at a time, and where they are dense, several thousand times a second. An M that was
 //! woken for each such batch would mostly come too late to find anything, so one is woken every
-//! millisecond at most; sysmon sees to the rest, where somebody waits behind a goroutine that does not
-//! end its turn.
+//! millisecond at most. For the rest sysmon wakes one, where goroutines have waited in the queue of a P from one
+//! of its looks to another, 500 us later, and another P is free.
 #![forbid(unsafe_code)]
 
-use super::{idle, sched};
+use super::{idle, poll, sched};
 use crate::runtime::p::P;
 use crate::sys::os;
 
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
 
-/// How often, at most, an M is woken for goroutines that timers ready together.
+/// How often, at most, an M is woken for goroutines that timers ready together, and when sysmon is to look
+/// after those for whom none was.
 const BATCH_NS: u64 = 1_000_000;
+const BATCH_LOOK_NS: u64 = 500_000;
 
 /// How many operations pass between two looks at the clock.
 const DEBT_LOOK_EVERY: u32 = 16;
@@ -41,8 +43,11 @@ pub(crate) fn look(p: &P) {
 /// Timers that were due at `now` have readied several goroutines here, of which one runs next.
 pub(super) fn note_batch(p: &P, now: u64) {
     if now - p.batch_at.get() >= BATCH_NS {
-        p.batch_at.set(now);
-        idle::wake_p();
+        if idle::wake_p() {
+            p.batch_at.set(now);
+        }
+    } else if poll::is_p_free() {
+        sched().sysmon.expect_timer(now + BATCH_LOOK_NS);
     }
 }
 

@@ -81,7 +81,7 @@ impl Polling {
     }
 
     /// Whether an M sleeps in the poller; a hint, but for those who armed a timer before.
-    fn is_slept_in(&self) -> bool {
+    pub(super) fn is_slept_in(&self) -> bool {
         self.until.load(Ordering::Relaxed) != NOBODY
     }
 
@@ -250,13 +250,6 @@ fn stop_polling() {
     sched().polling.until.store(NOBODY, Ordering::Relaxed);
     // SeqCst: pairs with the fence in `expect_timer`.
     fence(Ordering::SeqCst);
-}
-
-/// Whether the first timer wakes somebody else than sysmon: the poller, or whoever idles first, as all
-/// Ps are in use.
-pub(crate) fn are_timers_seen_to() -> bool {
-    let polling = &sched().polling;
-    polling.is_slept_in() || sched().netpoll.is_open() && !is_p_free()
 }
 
 /// Whether a P is free that nobody looks for work with.

@@ -59,6 +59,9 @@ const LOOK_FRESH_NS: u64 = 20_000;
 const LOOK_BUSY_NS: u64 = 1_000_000;
 const LOOK_STARVED_NS: u64 = 3_000_000;
 
+/// How long goroutines wait in a queue, though a P is free, before another M is woken for them.
+const QUEUE_NS: u64 = 400_000;
+
 /// Threads that were lowered, and have not ended.
 pub(crate) struct Lowered(AtomicUsize);
 
@@ -85,6 +88,8 @@ pub(super) struct Watch {
     pub(super) look_in: u64,
     /// Whether somebody stood in the `runnext` of a P that has run nothing else since the last look.
     pub(super) is_debt_open: bool,
+    /// Whether goroutines waited in the queue of a P.
+    pub(super) is_queue_seen: bool,
 }
 
 /// A P as it was at an earlier look.
@@ -98,6 +103,8 @@ struct Seen {
     run_since: u64,
     /// What stood in `runnext`.
     next: usize,
+    /// Since which look goroutines have waited in the queue at each.
+    queued_since: Option<u64>,
     /// The CPU clock of its M's thread in this run, if somebody waited.
     clock: Clock,
 }
@@ -110,6 +117,7 @@ impl Seen {
         slice_since: 0,
         run_since: 0,
         next: 0,
+        queued_since: None,
         clock: Clock::UNSEEN,
     };
 }
@@ -127,6 +135,7 @@ impl Watch {
             seen: Vec::new(),
             look_in: u64::MAX,
             is_debt_open: false,
+            is_queue_seen: false,
         }
     }
 
@@ -134,6 +143,7 @@ impl Watch {
     pub(super) fn look(&mut self, now: u64) -> bool {
         self.look_in = u64::MAX;
         self.is_debt_open = false;
+        self.is_queue_seen = false;
         let ps = sched().ps();
         self.seen.resize(ps.len(), Seen::NOTHING);
         let mut did_something = false;
@@ -152,12 +162,14 @@ impl Watch {
             slice_since: now,
             run_since: now,
             next: p.runq.peek_next().addr(),
+            queued_since: (!p.runq.is_local_empty()).then(|| before.queued_since.unwrap_or(now)),
             ..Seen::NOTHING
         };
         let is_same_slice = seen.word == before.word && seen.tick == before.tick;
         let is_same_run = seen.word == before.word && seen.switches == before.switches;
         let is_same_next = is_same_run && seen.next != 0 && seen.next == before.next;
         self.is_debt_open |= is_same_run && seen.next != 0;
+        self.is_queue_seen |= seen.queued_since.is_some();
         if is_same_slice {
             seen.slice_since = before.slice_since;
         }
@@ -172,8 +184,11 @@ impl Watch {
                 if is_same_slice && now - seen.slice_since >= SLICE_NS {
                     p.preempt.store(true, Ordering::Relaxed);
                 }
-                // Those in the queue for whom somebody was woken are taken long since (debt.rs).
-                let owes = is_same_next || is_same_run && !p.runq.is_local_empty();
+                // Where somebody was woken for those in the queue, and a P is free, they do not stay (debt.rs).
+                let is_queue_old = seen
+                    .queued_since
+                    .is_some_and(|since| now - since >= QUEUE_NS);
+                let owes = is_same_next || is_queue_old;
                 let paid = owes && idle::wake_p();
                 paid || is_same_run && self.look_for(p, &mut seen, now)
             }

@@ -7,7 +7,8 @@
 //!
 //! It sleeps 20 us between rounds while it finds something to do, up to 10 ms when it does not; less
 //!
-//! - while one P idles and another runs: at most 500 us, as a debt may have to be paid;
+//! - while one P idles and another runs, or has goroutines waiting beside a lent one: at most 500 us, as a debt
+//!   may have to be paid;
 //! - while descriptors are busy: likewise, as whoever looks for their events may be busy next; 2 ms where they
 //!   have been for a while, nobody was owed anything, and no P idles;
 //! - where somebody seems not to come back while others wait.
@@ -351,7 +352,8 @@ impl Watch {
     fn nap(&self) -> u64 {
         let counts = sched().counters.read();
         let some_idle = counts.idle() > 0 && counts.idle() < sched().ps().len();
-        let nap = if some_idle {
+        let is_debt_seen = self.ps.is_queue_seen && poll::is_p_free();
+        let nap = if some_idle || is_debt_seen {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS)
         } else if self.are_descriptors_busy || poll::is_look_due(false) {
             self.sleep_ns.min(SLEEP_IN_DEBT_NS << self.calm_rounds)
@@ -386,7 +388,7 @@ impl Watch {
         // SeqCst: pairs with the fence of a poller that leaves. We see the timer, or it sees us.
         fence(Ordering::SeqCst);
         let now = os::nanotime();
-        let is_seen_to = deep && sched.netpoll.is_open() || poll::are_timers_seen_to();
+        let is_seen_to = deep && sched.netpoll.is_open() || sched.polling.is_slept_in();
         let timer = if is_seen_to {
             None
         } else {

@@ -32,6 +32,7 @@ use crate::sys::{self, os};
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use std::{iter, ptr};
 
 /// An instant far enough that nobody will see it.
 pub(crate) fn far_future() -> Instant {
@@ -145,20 +146,19 @@ impl Timing {
     /// there was any.
     #[inline]
     pub(crate) fn run(&self, p: &P, here: &'static P) -> bool {
-        p.timers.first() != NEVER && run_some(p, here)
+        p.timers.first() != NEVER && run_some(iter::once(p), here)
     }
 
     /// Does some of what is due of `here`, the caller's, and of all Ps that idle; true if there was any.
     ///
     /// A thief would find the latter too, but he has another M woken for what else there may be to steal.
     pub(crate) fn run_idle(&self, here: &'static P) -> bool {
-        let mut did_any = self.run(here, here);
-        for p in sched().ps() {
-            if p.timers.first() != NEVER && p.word.read().state() == State::Idle {
-                did_any |= run_some(p, here);
-            }
-        }
-        did_any
+        let is_ours = |p: &P| ptr::eq(p, here) || p.word.read().state() == State::Idle;
+        let ps = sched().ps().iter().copied();
+        let mut ours = ps
+            .filter(|p| p.timers.first() != NEVER && is_ours(p))
+            .peekable();
+        ours.peek().is_some() && run_some(ours, here)
     }
 
     /// When whoever sleeps until the first timer is to wake: then, or a little later if many are due
@@ -197,21 +197,21 @@ fn overdue_ns() -> u64 {
     }
 }
 
+/// Does some of what is due of `ps`, as one batch, whose goroutines are queued at `here`, the caller's.
 #[cold]
 #[inline(never)]
-fn run_some(p: &P, here: &'static P) -> bool {
+fn run_some<'a>(ps: impl Iterator<Item = &'a P>, here: &'static P) -> bool {
     let now = os::nanotime();
-    if p.timers.first() > now {
-        return false;
-    }
     let mut fired = Fired::default();
-    // What spills would go behind all that wait in the global queue.
-    for _ in 0..here.runq.room().clamp(1, BATCH) {
-        let Some(target) = p.timers.pop_due(now) else {
-            break;
-        };
-        let is_first = fired.count == 0;
-        fired.fire(target, |waiter| ready_at(here, waiter, is_first));
+    for p in ps.filter(|p| p.timers.first() <= now) {
+        // What spills would go behind all that wait in the global queue.
+        for _ in 0..here.runq.room().clamp(1, BATCH) {
+            let Some(target) = p.timers.pop_due(now) else {
+                break;
+            };
+            let is_first = fired.count == 0;
+            fired.fire(target, |waiter| ready_at(here, waiter, is_first));
+        }
     }
     if fired.count > 1 {
         // One of them runs here next.

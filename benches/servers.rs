@@ -6,9 +6,9 @@
 //! cargo bench --bench servers -- memory                 what an idle connection takes
 //! ```
 //!
-//! Builds both examples and `benches/hyper` (which is no part of the workspace) in release mode. Needs wrk,
-//! redis-server and redis-benchmark (Debian: wrk, redis-server, redis-tools), and says so where one is missing.
-//! The clients run on the same processors as the servers, so what a server saves the client has: compare the
+//! Builds both examples in release mode, and for `http` and `memory` also `benches/hyper`, which is no part of
+//! the workspace and takes hyper from the registry. Needs wrk, redis-server and redis-benchmark (Debian: wrk,
+//! redis-server, redis-tools), and says so where one is missing. The clients run on the same processors as the servers, so what a server saves the client has: compare the
 //! two sides, and nothing with figures from elsewhere. The sides take turns, and every other round the other
 //! goes first.
 
@@ -84,6 +84,9 @@ impl Options {
     fn run(&self) -> Result<(), String> {
         let is_wanted = |part: &str| self.parts.is_empty() || self.parts.iter().any(|p| p == part);
         process::build()?;
+        if is_wanted("http") || is_wanted("memory") {
+            process::build_hyper()?;
+        }
         if is_wanted("http") {
             http::compare(self.rounds, self.seconds)?;
         }

@@ -20,22 +20,27 @@ fn target() -> PathBuf {
     Path::new(SCRATCH).join("..")
 }
 
-/// Builds all servers that are ours to build.
+/// Builds the servers of ours.
 pub fn build() -> Result<(), String> {
-    let cargo = |arguments: &[&str]| {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--release"])
-            .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("CARGO_TARGET_DIR", target())
-            .status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            other => Err(format!("cargo build --release {arguments:?}: {other:?}")),
-        }
-    };
-    cargo(&["--example", "http", "--example", "kv"])?;
-    cargo(&["--manifest-path", "benches/hyper/Cargo.toml"])
+    cargo_build(&["--example", "http", "--example", "kv"])
+}
+
+/// Builds hyper's.
+pub fn build_hyper() -> Result<(), String> {
+    cargo_build(&["--manifest-path", "benches/hyper/Cargo.toml"])
+}
+
+fn cargo_build(arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CARGO_TARGET_DIR", target())
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(format!("cargo build --release {arguments:?}: {other:?}")),
+    }
 }
 
 /// A server that runs, until it is dropped.

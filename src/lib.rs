@@ -26,17 +26,60 @@
 //! when `main` returns the process ends, as in Go, and when all goroutines wait for each other it says
 //! so and ends.
 //!
-//! Where several goroutines do one thing, start them in a [`group`]: it waits for them all, and the first
-//! error cancels the context of the rest. [`guide`] has the [patterns](guide::patterns) of Go programs, whole, and says what is
-//! called how for those who come from Go or from crossbeam-channel.
+//! Where several goroutines do one thing, start them in a [`group`]: they may borrow, it waits for them all,
+//! and the first error cancels the context of the rest and comes out:
+//!
+//! ```
+//! use std::{fs, io};
+//! use sudog::context::Context;
+//! use sudog::signal::{self, Signal};
+//!
+//! #[sudog::main]
+//! fn main() -> io::Result<()> {
+//!     // Ctrl-C ends `ctx`, and with it what waits under it.
+//!     let (ctx, _stop) = signal::notify_context(&Context::background(), &[Signal::SIGINT])?;
+//!     let paths = ["Cargo.toml", "README.md"];
+//!     let mut sizes = [0; 2];
+//!     sudog::group(&ctx, |g| {
+//!         for (path, size) in paths.iter().zip(&mut sizes) {
+//!             g.go(move || {
+//!                 *size = sudog::blocking(|| fs::read(path))?.len();
+//!                 io::Result::Ok(())
+//!             });
+//!         }
+//!         Ok(())
+//!     })?;
+//!     println!("{} bytes", sizes.iter().sum::<usize>());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A wait that should end with the others takes the group's context: [`g.context()`](Group::context).
+//!
+//! The [`guide`] has the [patterns](guide::patterns) of Go programs, whole, and says what is called how for those
+//! who come from [Go](guide::from_go), from [tokio](guide::from_tokio) or from
+//! [crossbeam-channel](guide::from_crossbeam_channel).
+//!
+//! # Platforms, and how to get it
+//!
+//! It runs on Linux on x86-64, where it is tested, and needs Rust 1.95 or later. For aarch64 and for kqueue there
+//! is some code under `cfg`, never run there; on systems other than Linux the crate does not compile.
+//!
+//! It is not on crates.io yet. A program names a checkout or a repository in its `Cargo.toml`:
+//!
+//! ```toml
+//! [dependencies]
+//! sudog = { path = "../sudog" } # or { git = ".." }, with the address that you cloned it from
+//! ```
 //!
 //! # The contract
 //!
 //! A goroutine may go on **on another thread** after every blocking call of this crate. Rust cannot see
 //! that, so it is yours to keep in mind: **no reference into a thread-local, and no guard that belongs
 //! to a thread, may live across a blocking call.** Such guards are `std::sync::MutexGuard`, the
-//! `StdoutLock` of `stdout().lock()`, tokio's `EnterGuard`, a `ThreadRng` that is kept. Take them, use
-//! them, and drop them before you block; `println!` is fine.
+//! `StdoutLock` of `stdout().lock()`, tokio's `EnterGuard`, tracing's `Entered`, a `ThreadRng` that is kept.
+//! The sign is a guard that is not `Send`. Take them, use them, and drop them before you block; `println!` is
+//! fine. The same goes for a callback of yours that a library calls while it holds such a guard.
 //!
 //! What a thread-local is for a thread, a [`goroutine_local!`] is for a goroutine: it goes where the
 //! goroutine goes, and may be held across blocking calls. [`sync`] has locks that may be. [`no_park`] guards
@@ -45,43 +88,51 @@
 //! Which calls block:
 //!
 //! - [`send`](chan::Sender::send) and [`recv`](chan::Receiver::recv) and their forms with a time limit,
-//!   [`select!`] without a plain `default`, and iterating a receiver;
-//! - [`lock`](sync::Mutex::lock), [`read`](sync::RwLock::read), [`write`](sync::RwLock::write),
+//!   [`select!`] and [`select_biased!`](crate::select_biased) without a plain `default`, and iterating a receiver;
+//! - [`lock`](sync::Mutex::lock), [`read`](sync::RwLock::read), [`write`](sync::RwLock::write), a mutex's
+//!   [`unlocked`](sync::MutexGuard::unlocked) and [`bump`](sync::MutexGuard::bump),
 //!   [`acquire`](sync::Semaphore::acquire), waiting on a [`Condvar`](sync::Condvar) or a
 //!   [`Barrier`](sync::Barrier), receiving from a [`Broadcast`](sync::Broadcast), and their forms with a limit;
 //! - the same under a [`Context`](context::Context), and its `sleep`, and the end of a [`group`];
-//! - [`join`](JoinHandle::join) and [`join_timeout`](JoinHandle::join_timeout), [`wait`](sync::WaitGroup::wait) and
-//!   [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a [`scope`], [`run`], [`block_on`],
-//!   [`runtime::wait_idle`];
+//! - [`join`](JoinHandle::join) and [`join_timeout`](JoinHandle::join_timeout),
+//!   [`wait`](sync::WaitGroup::wait) and [`wait_timeout`](sync::WaitGroup::wait_timeout), the end of a
+//!   [`scope`], [`run`], [`block_on`], [`runtime::wait_idle`];
 //! - [`sleep`](time::sleep) and [`sleep_until`](time::sleep_until);
-//! - [`Once`](sync::Once), [`OnceLock`](sync::OnceLock) and [`LazyLock`](sync::LazyLock) (a plain dereference
-//!   too) until the value is there, [`SingleFlight::run`](sync::SingleFlight::run), and
-//!   [`ErrGroup`](sync::ErrGroup)'s `go` at its limit and `wait`;
+//! - [`Once`](sync::Once)'s `call_once` and `wait`, [`OnceLock`](sync::OnceLock)'s `set`, `get_or_init` and
+//!   `wait`, the first use of a [`LazyLock`](sync::LazyLock) (a plain dereference too),
+//!   [`SingleFlight::run`](sync::SingleFlight::run), and [`ErrGroup`](sync::ErrGroup)'s `go` at its limit and
+//!   `wait`;
 //! - the dynamic [`Select`](chan::Select)'s `select` and `ready`;
 //! - what reads, writes, accepts, connects or looks names up in `net` and `io`, also where it need not wait;
 //! - [`blocking`] and [`yield_now`].
 //!
-//! All of these may give up their turn, when the time slice is over, even if they need not wait.
-//! Everything else never does: `try_send`, `try_recv`, `spawn`, `go!`, `close`, `done`, a timer's `stop`
-//! and `reset`, observers, and every drop.
+//! Every method that blocks says so in its documentation. All of them may give up their turn, when the time
+//! slice is over, even if they need not wait. Everything else never does: `try_send`, `try_recv`, `spawn`,
+//! `go!`, `close`, `done`, a timer's `stop` and `reset`, observers, and every drop.
 //!
 //! # What else to know
 //!
 //! - **What blocks outside this crate** (files, `std::thread::sleep`, a C library) or computes for long does
 //!   not hold up the others: the runtime takes the P from a goroutine that does not come back when one is
-//!   needed, after 10 ms, or sooner where the thread sleeps. The goroutine goes on on its thread and waits
-//!   for a P at its next blocking call. [`blocking`] hands the P over at once.
-//! - **Panics** end their goroutine only (with `panic = "abort"`, the process); `join` gives them out, and [`runtime::OnPanic`] can say
-//!   otherwise. The goroutine's number and name are printed by a hook that is put before std's when the
-//!   runtime starts; one that you set afterwards takes its place. While a goroutine unwinds it keeps
-//!   its thread.
+//!   needed. Its watcher looks every 20 us to 10 ms, and takes the P of a thread that sleeps as soon as it is
+//!   sure, and a busy one's after 10 ms, or later the more such loops there are: 10 ms more for each
+//!   2 * [`max_procs`](runtime::max_procs) of them. The goroutine goes on on its thread and waits for a P at its
+//!   next blocking call. [`blocking`] hands the P over at once.
+//! - **Panics** end their goroutine only (with `panic = "abort"`, the process); `join` gives them out, and
+//!   [`runtime::OnPanic`] can say otherwise. One of `main` ends the process, with code 101. The goroutine's
+//!   number and name are printed by a hook that is put before std's when the runtime starts; one that you set
+//!   afterwards takes its place. While a goroutine unwinds it keeps its thread.
 //! - **Stacks** are 256 KiB (1 MiB in debug builds, 8 MiB for `main`, `run` and tests), and do not grow.
 //!   Running over the end is a message that names the goroutine, and an abort. [`Builder::stack_size`]
-//!   gives a larger one, and [`on_system_stack`] the 8 MiB of the thread for one call; memory is used as it is touched.
+//!   gives a larger one, and [`on_system_stack`] the 8 MiB of the thread for one call; memory is used as it is
+//!   touched. On kernels before 6.13 there are about 13,800 at the default `vm.max_map_count`; goroutines beyond
+//!   wait for one.
 //! - **A goroutine that waits for ever** is leaked with what it owns, as in Go.
-//! - **Nothing stops a goroutine from outside**: give it a [`Context`](context::Context), or close what it waits for.
+//! - **Nothing stops a goroutine from outside**: give it a [`Context`](context::Context), or close what it
+//!   waits for.
 //! - **Not promised:** fairness between goroutines beyond first come, first served at a channel and what
-//!   [`Mutex`](sync::Mutex) promises; an order in which goroutines run; anything in a child after `fork`; use in signal handlers.
+//!   [`Mutex`](sync::Mutex) promises; an order in which goroutines run; anything in a child after `fork`; use in
+//!   signal handlers.
 //!
 //! # Features
 //!
@@ -171,6 +222,11 @@ pub use sudog_macros::{main, test};
 macro_rules! go {
     ($($tokens:tt)*) => { $crate::__private::go! { ($crate) $($tokens)* } };
 }
+
+/// The programs of README.md, for the doc tests.
+#[cfg(all(doctest, feature = "macros", feature = "signal"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// For the macros only.
 #[doc(hidden)]

@@ -59,7 +59,8 @@ pub fn go(input: TokenStream) -> TokenStream {
 /// Runs the body of `fn main` as goroutine 1; reached as `#[sudog::main]`.
 ///
 /// The body may return whatever `fn main` may: `()`, a `Result`, an `ExitCode`. When it returns the
-/// process ends without waiting for other goroutines, as in Go.
+/// process ends without waiting for other goroutines, as in Go. It ends so too when the body panics,
+/// with code 101.
 ///
 /// These keys set up the runtime, as the methods of `sudog::runtime::Config` do; the environment
 /// goes before them:

@@ -100,9 +100,9 @@ pub fn yield_now() {
 ///
 /// For what blocks outside this crate: files, `std::thread::sleep`, C libraries. A blocking call that
 /// is not wrapped loses its P too, but only once that is noticed. `f` runs on the same stack and the
-/// same thread; afterwards the goroutine waits until a P is free, and may go on on another. `f` may use this crate: where it
-/// blocks in a call of ours it waits for a P first, and may go on on another thread. A panic in `f`
-/// goes on in the caller. On a plain thread it just calls `f`.
+/// same thread; afterwards the goroutine waits until a P is free, and may go on on another thread. `f` may
+/// use this crate: where it blocks in a call of ours it waits for a P first, and may go on on another
+/// thread. A panic in `f` goes on in the caller. On a plain thread it just calls `f`.
 ///
 /// # Examples
 /// ```

@@ -112,7 +112,8 @@ impl UdpSocket {
         Ok((count, internet(from)?))
     }
 
-    /// Receives as [`recv_from`](Self::recv_from), but leaves the datagram for the next who looks.
+    /// Receives as [`recv_from`](Self::recv_from), and blocks as it does, but leaves the datagram for the next
+    /// who looks.
     ///
     /// # Errors
     /// As of `recv_from`.
@@ -156,7 +157,7 @@ impl UdpSocket {
         })
     }
 
-    /// Receives as [`recv`](Self::recv), but leaves the datagram for the next who looks.
+    /// Receives as [`recv`](Self::recv), and blocks as it does, but leaves the datagram for the next who looks.
     ///
     /// # Errors
     /// As of `recv`.

@@ -250,7 +250,7 @@ impl UnixDatagram {
         self.send_by(Location::caller(), &SockAddr::unix(path)?, bytes)
     }
 
-    /// Sends as [`send_to`](Self::send_to), to an address which may be one without a path.
+    /// Sends as [`send_to`](Self::send_to), and blocks as it does, to an address which may be one without a path.
     ///
     /// # Errors
     /// As of `send_to`.

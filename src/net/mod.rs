@@ -5,7 +5,8 @@
 //!
 //! ```
 //! use std::io::{Read, Write};
-//! use sudog::{go, net};
+//! use std::time::Duration;
+//! use sudog::{go, net, time};
 //!
 //! fn echo(mut stream: net::TcpStream) -> std::io::Result<()> {
 //!     let mut buffer = [0; 4096];
@@ -22,7 +23,13 @@
 //! let acceptor = listener.clone();
 //! let server = go!(move || {
 //!     for stream in acceptor.incoming() {
-//!         go!(echo(stream.unwrap()));
+//!         match stream {
+//!             Ok(stream) => _ = go!(echo(stream)),
+//!             Err(error) => {
+//!                 eprintln!("accept: {error}"); // too many open files, perhaps: that passes
+//!                 time::sleep(Duration::from_millis(10));
+//!             }
+//!         }
 //!     }
 //! });
 //!

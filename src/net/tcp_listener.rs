@@ -120,18 +120,26 @@ impl TcpListener {
 
     /// Iterates over the connections, as `accept` gives them, until the listener is closed.
     ///
-    /// `next` blocks as [`accept`](Self::accept) does, and gives errors other than that of a close.
+    /// `next` blocks as [`accept`](Self::accept) does, and gives errors other than that of a close. A server
+    /// should outlive them, and pause: with too many open files `next` fails at once, until one is closed.
     ///
     /// # Examples
     /// ```
-    /// use sudog::{go, net::{TcpListener, TcpStream}};
+    /// use std::time::Duration;
+    /// use sudog::{go, net::{TcpListener, TcpStream}, time};
     ///
     /// # fn main() -> std::io::Result<()> {
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let acceptor = listener.clone();
     /// let server = go!(move || {
     ///     for stream in acceptor.incoming() {
-    ///         println!("{:?} has come", stream.unwrap());
+    ///         match stream {
+    ///             Ok(stream) => println!("{stream:?} has come"),
+    ///             Err(error) => {
+    ///                 eprintln!("accept: {error}");
+    ///                 time::sleep(Duration::from_millis(10));
+    ///             }
+    ///         }
     ///     }
     /// });
     /// TcpStream::connect(listener.local_addr()?)?;

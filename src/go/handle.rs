@@ -185,7 +185,9 @@ impl<T> JoinHandle<T> {
         }
         let waiter = runtime::enter_blocking().waiter();
         let Kind::Thread(parker) = waiter.kind() else {
-            panic!("for plain threads only")
+            panic!(
+                "a #[sudog::test] with a timeout was called in a goroutine; it runs on a plain thread only"
+            )
         };
         parker.begin_wait(false);
         if !self.header().set_waiter(waiter) || parker.note.sleep_until(Some(deadline)) {

@@ -95,7 +95,9 @@ impl Exhausted {
                 "vm.max_map_count (stacks guarded with mprotect; `sysctl -w` raises it)"
             }
             Exhausted::AddressSpace => "RLIMIT_AS (`ulimit -v` raises it)",
-            Exhausted::Memory => "memory the kernel would map",
+            Exhausted::Memory => {
+                "memory the kernel would map (vm.overcommit_memory, or the limit of the control group)"
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 ///
 /// A handle: clones are the same group. Unlike Go's it catches panics: the first is resumed at
 /// [`wait`](ErrGroup::wait), where also the goroutines are waited for. Where goroutines should borrow
-/// from the caller, use [`scope`](crate::scope()).
+/// from the caller, or none should outlive the block, use [`group`](crate::group()).
 ///
 /// # Examples
 /// ```
@@ -165,8 +165,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// Has at most `limit` goroutines of the group run at a time, from now on.
     ///
     /// # Panics
-    /// While goroutines of the group are running, in Go's words: `errgroup: modify limit while 1
-    /// goroutines in the group are still active`.
+    /// While goroutines of the group are running.
     ///
     /// # Examples
     /// ```
@@ -192,7 +191,8 @@ impl<E: Send + 'static> ErrGroup<E> {
         let active = self.inner.running.count();
         assert!(
             active == 0,
-            "errgroup: modify limit while {active} goroutines in the group are still active"
+            "ErrGroup::set_limit: goroutines of the group are running ({active}); set the limit before the \
+             first, or after `wait`"
         );
         let limit = Semaphore::new(limit.min(u32::MAX as usize));
         let old = {

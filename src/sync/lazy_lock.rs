@@ -52,7 +52,9 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     pub fn force(this: &LazyLock<T, F>) -> &T {
         this.value.get_or_init(|| match this.make.take() {
             Some(make) => make(),
-            None => panic!("the function of this LazyLock has panicked before"),
+            None => {
+                panic!("this LazyLock has no value: the function that was to make it has panicked")
+            }
         })
     }
 }

@@ -30,10 +30,10 @@ impl Ticker {
     /// Makes a ticker whose first value is due once `period` has passed.
     ///
     /// # Panics
-    /// If the period is zero: "non-positive interval for NewTicker".
+    /// If the period is zero.
     #[track_caller]
     pub fn new(period: Duration) -> Ticker {
-        assert!(!period.is_zero(), "non-positive interval for NewTicker");
+        assert!(!period.is_zero(), "Ticker::new: the period is zero");
         Ticker {
             rx: settable(period, Some(period)),
         }
@@ -81,7 +81,7 @@ impl Ticker {
     /// It ticks again if it was stopped. Never blocks.
     ///
     /// # Panics
-    /// If the period is zero: "non-positive interval for Ticker.Reset".
+    /// If the period is zero.
     ///
     /// # Examples
     /// ```
@@ -93,7 +93,7 @@ impl Ticker {
     /// ```
     #[track_caller]
     pub fn reset(&self, period: Duration) {
-        assert!(!period.is_zero(), "non-positive interval for Ticker.Reset");
+        assert!(!period.is_zero(), "Ticker::reset: the period is zero");
         set(&self.rx, Some(period));
     }
 }

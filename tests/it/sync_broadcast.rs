@@ -140,5 +140,6 @@ fn errors_say_what_is_wrong() {
         ]
     );
     let none = std::panic::catch_unwind(|| Broadcast::<u8>::new(0));
-    assert_eq!(support::text(none.unwrap_err()), "broadcast: capacity is 0");
+    let message = "Broadcast::new: the capacity is 0, and must be 1 at least";
+    assert_eq!(support::text(none.unwrap_err()), message);
 }

@@ -112,7 +112,7 @@ fn a_limit_that_changes_while_some_run_panics_in_gos_words() {
         let change = catch_unwind(AssertUnwindSafe(|| group.set_limit(1)));
         assert_eq!(
             text(change.unwrap_err()),
-            "errgroup: modify limit while 2 goroutines in the group are still active"
+            "ErrGroup::set_limit: goroutines of the group are running (2); set the limit before the first, or after `wait`"
         );
         drop(go_on);
         group.wait().unwrap();

@@ -137,7 +137,8 @@ fn a_lazy_value_that_could_not_be_made_never_will() {
     let force = || catch_unwind(AssertUnwindSafe(|| *LazyLock::force(&lazy)));
     assert_eq!(text(force().unwrap_err()), "no");
     let again = text(force().unwrap_err());
-    assert_eq!(again, "the function of this LazyLock has panicked before");
+    let message = "this LazyLock has no value: the function that was to make it has panicked";
+    assert_eq!(again, message);
 }
 
 #[test]

@@ -102,17 +102,14 @@ fn a_reset_takes_the_new_period_and_reaches_those_who_wait() {
 fn zero_panics_in_gos_words() {
     thread(|| {
         let made = std::panic::catch_unwind(|| Ticker::new(Duration::ZERO));
-        assert_eq!(
-            text(made.unwrap_err()),
-            "non-positive interval for NewTicker"
-        );
+        assert_eq!(text(made.unwrap_err()), "Ticker::new: the period is zero");
         let ticker = Ticker::new(MS);
         let reset = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             ticker.reset(Duration::ZERO);
         }));
         assert_eq!(
             text(reset.unwrap_err()),
-            "non-positive interval for Ticker.Reset"
+            "Ticker::reset: the period is zero"
         );
         ticker.receiver().recv().unwrap();
     });

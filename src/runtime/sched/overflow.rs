@@ -85,7 +85,12 @@ fn report(address: usize) {
     if let Some(place) = g.spawned_at() {
         let _ = writeln!(text, "\tspawned at {place}");
     }
-    if stack.class() != LARGEST && !is_below {
+    if stack.class() == LARGEST || is_below {
+        text.push(
+            "(no stack is larger: recurse less deep, or keep what is left to do in a Vec, or use a std::thread \
+             with a stack_size of its own)\n",
+        );
+    } else {
         text.push(
             "(Builder::stack_size or SUDOG_STACK gives a larger stack, on_system_stack that of a thread)
 ",

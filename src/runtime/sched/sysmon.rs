@@ -409,6 +409,9 @@ impl Watch {
 fn warn_no_thread(error: &std::io::Error) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
     sys::warn_once(&IS_TOLD, || {
-        format!("sudog: a thread cannot be started, trying on: {error}\n")
+        format!(
+            "sudog: a thread cannot be started, trying on: {error} (`ulimit -u` and the control group's \
+             pids.max limit them; with Config::max_threads fewer are tried)\n"
+        )
     });
 }

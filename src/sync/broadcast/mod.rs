@@ -131,7 +131,10 @@ impl<T: Clone> Broadcast<T> {
     /// If the capacity is 0.
     #[track_caller]
     pub fn new(capacity: usize) -> Broadcast<T> {
-        assert!(capacity > 0, "broadcast: capacity is 0");
+        assert!(
+            capacity > 0,
+            "Broadcast::new: the capacity is 0, and must be 1 at least"
+        );
         let state = State {
             ring: (0..capacity).map(|_| None).collect(),
             sent: 0,

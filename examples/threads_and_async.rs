@@ -6,18 +6,23 @@
 //! first. No thread is started but those two: channels need no scheduler.
 //!
 //! ```text
-//!      965 README.md
-//!      454 Cargo.toml
+//!      965 one.txt
+//!      454 two.txt
 //! nothing.txt: No such file or directory (os error 2)
 //!     1419 words in 2 files, 1 not read
 //! ```
+//!
+//! The exit code is 1 if a file was not read.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::{env, fs, io, thread};
 
 use futures::StreamExt;
 use futures::stream::select;
 use sudog::chan::{Receiver, Sender, bounded, unbounded};
+
+const USAGE: &str = "usage: threads_and_async PATH..\nCount the words of files.\n";
 
 /// What the two threads tell.
 enum News {
@@ -48,8 +53,8 @@ fn count(texts: Receiver<(PathBuf, String)>, counts: Sender<News>) {
     }
 }
 
-/// Prints what comes from either side, until both have ended.
-async fn collect(counts: Receiver<News>, complaints: Receiver<News>) {
+/// Prints what comes from either side, until both have ended. Gives how many files were not read.
+async fn collect(counts: Receiver<News>, complaints: Receiver<News>) -> usize {
     let (mut words, mut files, mut unread) = (0, 0, 0);
     let mut news = select(counts.into_stream(), complaints.into_stream());
     while let Some(news) = news.next().await {
@@ -65,17 +70,23 @@ async fn collect(counts: Receiver<News>, complaints: Receiver<News>) {
         }
     }
     println!("{words:8} words in {files} files, {unread} not read");
+    unread
 }
 
-fn main() {
+fn main() -> ExitCode {
     let paths: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    if paths.is_empty() {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    }
     let (texts_tx, texts) = bounded(4);
     let (counts_tx, counts) = bounded(0);
     let (complaints_tx, complaints) = unbounded();
     let reader = thread::spawn(move || read(paths, texts_tx, complaints_tx));
     let counter = thread::spawn(move || count(texts, counts_tx));
 
-    pollster::block_on(collect(counts, complaints));
+    let unread = pollster::block_on(collect(counts, complaints));
     reader.join().expect("reading does not panic");
     counter.join().expect("counting does not panic");
+    ExitCode::from(u8::from(unread > 0))
 }

@@ -1,7 +1,7 @@
 //! `http`: serves the files of a directory over HTTP/1.1, and JSON at `/api/status`.
 //!
-//! Run it with `cargo run --release --example http -- 127.0.0.1:8080 .` and open
-//! <http://127.0.0.1:8080/README.md>.
+//! Run it with `cargo run --release --example http -- 127.0.0.1:8080 src` and open
+//! <http://127.0.0.1:8080/lib.rs>.
 //!
 //! A goroutine for each connection reads what has come, answers all requests that are complete (pipelining)
 //! with one write, and goes on. Ctrl-C or SIGTERM ends it: no more connections, idle ones are closed, requests
@@ -33,9 +33,10 @@ const USAGE: &str = "\
 usage: http HOST:PORT DIRECTORY
 Serve the files of DIRECTORY over HTTP/1.1, and JSON at /api/status.
 
-A path that is a directory gives its index.html. Links are followed, but not out
-of DIRECTORY. Limits: 64 KiB for the head of a request, 1 MiB for its body, 10 s
-for each, 75 s for an idle connection.
+All that is in there is served, hidden files too. A path that is a directory
+gives its index.html. Links are followed, but not out of DIRECTORY. Limits:
+64 KiB for the head of a request, 1 MiB for its body, 10 s for each, 75 s for
+an idle connection.
 ";
 
 /// What all connections share.

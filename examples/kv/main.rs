@@ -1,8 +1,8 @@
 //! A server for the Redis protocol: strings, numbers, keys that end, and messages.
 //!
-//! `cargo run --release --example kv -- localhost:6379` listens there; then use it as one would Redis:
-//! `redis-cli SET name value EX 60`, `redis-benchmark -q -t get,set -P 16`. It keeps all in memory and
-//! has no second copy: what was stored ends with the process.
+//! `cargo run --release --example kv -- localhost:6380` listens there, beside a Redis at its own 6379; then
+//! use it as one would Redis: `redis-cli -p 6380 SET name value EX 60`, `redis-benchmark -p 6380 -q -t get,set
+//! -P 16`. It keeps all in memory and has no second copy: what was stored ends with the process.
 //!
 //! A goroutine per client reads and writes (client.rs); protocol.rs and reply.rs know how requests and
 //! replies look, commands.rs and strings.rs what is asked for, store.rs where the values are. Messages

@@ -35,6 +35,10 @@ pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
         ErrorKind::InvalidInput => {
             format!("cannot listen at {address}: {error}; HOST:PORT is wanted")
         }
+        ErrorKind::AddrInUse => format!(
+            "{}: another program listens there; choose another port, or 0 for a free one",
+            cannot_listen(address, &error)
+        ),
         _ => cannot_listen(address, &error),
     })
 }

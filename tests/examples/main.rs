@@ -132,7 +132,7 @@ fn threads_and_async_counts_the_words_of_each_file() {
         .args(names)
         .arg("none")
         .current_dir(&tree.root));
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(1));
     let expected = (0..50).map(|n| format!("{n:8} text{n}\n"));
     let sum = format!("{:8} words in 50 files, 1 not read\n", 50 * 49 / 2);
     assert_eq!(text(&output.stdout), expected.collect::<String>() + &sum);
@@ -141,9 +141,8 @@ fn threads_and_async_counts_the_words_of_each_file() {
 }
 
 #[test]
-fn threads_and_async_ends_without_files() {
+fn threads_and_async_without_files_shows_its_usage() {
     let output = run(&mut example("threads_and_async"));
-    assert_success(&output);
-    let sum = "       0 words in 0 files, 0 not read\n";
-    assert_eq!(text(&output.stdout), sum);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("usage: threads_and_async PATH..\n"));
 }

@@ -99,7 +99,7 @@ fn a_reset_takes_the_new_period_and_reaches_those_who_wait() {
 }
 
 #[test]
-fn zero_panics_in_gos_words() {
+fn a_period_of_zero_panics() {
     thread(|| {
         let made = std::panic::catch_unwind(|| Ticker::new(Duration::ZERO));
         assert_eq!(text(made.unwrap_err()), "Ticker::new: the period is zero");

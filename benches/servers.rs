@@ -8,9 +8,9 @@
 //!
 //! Builds both examples in release mode, and for `http` and `memory` also `benches/hyper`, which is no part of
 //! the workspace and takes hyper from the registry. Needs wrk, redis-server and redis-benchmark (Debian: wrk,
-//! redis-server, redis-tools), and says so where one is missing. The clients run on the same processors as the servers, so what a server saves the client has: compare the
-//! two sides, and nothing with figures from elsewhere. The sides take turns, and every other round the other
-//! goes first.
+//! redis-server, redis-tools), and says so where one is missing. The clients run on the same processors as the
+//! servers, so what a server saves the client has: compare the two sides, and nothing with figures from
+//! elsewhere. The sides take turns, and every other round the other goes first.
 
 #[path = "programs/figures.rs"]
 mod figures;

@@ -8,6 +8,7 @@ use crate::check;
 use crate::idle::{Life, Ran, become_goroutine_on, finish, leave_goroutine, live, spawn_m};
 use crate::runtime::enter;
 use crate::runtime::g::{G, GRef};
+use crate::runtime::m::M;
 use crate::runtime::sched::{Sched, sched, start};
 use crate::runtime::status::State;
 use crate::runtime::{Ticket, Waiter};
@@ -30,6 +31,13 @@ impl Sleeper {
         let ticket = g.claim.open();
         g.status.set(State::Waiting);
         Sleeper { g, ticket }
+    }
+
+    /// Arms, as the goroutine that the calling thread becomes, on `m`.
+    fn arm_on(self, m: &'static M) {
+        become_goroutine_on(m);
+        let _inside = enter();
+        self.arm(WHEN);
     }
 
     fn arm(self, when: u64) {
@@ -72,11 +80,7 @@ fn a_deadline_of_an_m_that_goes_on_is_fired_by_another() {
         let sleeper = Sleeper::new(1);
         let owner = sched.ms[0];
         let owner = Life::spawn(owner, move || {
-            become_goroutine_on(owner);
-            {
-                let _inside = enter();
-                sleeper.arm(WHEN);
-            }
+            sleeper.arm_on(owner);
             ran.wait_for(1);
             leave_goroutine(owner);
             live(owner, ran);
@@ -94,11 +98,7 @@ fn a_deadline_is_fired_by_its_owner_or_by_a_thief() {
         let sleeper = Sleeper::new(1);
         let owner = sched.ms[0];
         let owner = Life::spawn(owner, move || {
-            become_goroutine_on(owner);
-            {
-                let _inside = enter();
-                sleeper.arm(WHEN);
-            }
+            sleeper.arm_on(owner);
             leave_goroutine(owner);
             live(owner, ran);
         });

@@ -9,8 +9,9 @@
 //!
 //! Timers ready many at a time, and where they are dense, several thousand times a second. An M that was
 //! woken for each such batch would mostly come too late to find anything, so one is woken every
-//! millisecond at most. For the rest sysmon wakes one, where goroutines have waited in the queue of a P from one
-//! of its looks to another, 500 us later, and another P is free.
+//! millisecond at most. For the rest sysmon wakes one, where goroutines stand in the queue of a P at all its looks
+//! for 400 us while another P is free. It is told to look; one that is just going to sleep may miss that, and
+//! comes a nap later, 10 ms at most.
 #![forbid(unsafe_code)]
 
 use super::{idle, poll, sched};
@@ -20,10 +21,8 @@ use crate::sys::os;
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
 
-/// How often, at most, an M is woken for goroutines that timers ready together, and when sysmon is to look
-/// after those for whom none was.
+/// How often, at most, an M is woken for goroutines that timers ready together.
 const BATCH_NS: u64 = 1_000_000;
-const BATCH_LOOK_NS: u64 = 500_000;
 
 /// How many operations pass between two looks at the clock.
 const DEBT_LOOK_EVERY: u32 = 16;
@@ -47,7 +46,7 @@ pub(super) fn note_batch(p: &P, now: u64) {
             p.batch_at.set(now);
         }
     } else if poll::is_p_free() {
-        sched().sysmon.expect_timer(now + BATCH_LOOK_NS);
+        sched().sysmon.wake_by(now + poll::RUN_NS);
     }
 }
 

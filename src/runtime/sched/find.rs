@@ -2,8 +2,8 @@
 //!
 //! In this order: what came with the P; every 61st time slice the global queue, lest two busy
 //! goroutines that ready each other starve it; `runnext` and the local queue; due timers, also of Ps that
-//! idle; the global queue; a P whose M seems not to run; events of descriptors; the other Ps. If there is nothing: idle
-//! the P, look once more, sleep, one M in the poller.
+//! idle; the global queue; a P whose M seems not to run; events of descriptors; the other Ps. If there is
+//! nothing: idle the P, look once more, sleep, one M in the poller.
 
 use super::counters::Counts;
 use super::idle::{self, stop_m, wake_p};
@@ -180,7 +180,7 @@ fn steal(m: &'static M) -> Option<GRef> {
             {
                 return Some(g);
             }
-            // It has timers, which have been seen to, and nothing else.
+            // A P that idles has timers, which have been seen to, and nothing else.
             if victim.word.read().state() == State::Idle {
                 continue;
             }

@@ -1,9 +1,8 @@
 //! How Ms and Ps go to sleep and are woken. Go's `wakep`, `startm`, `stopm`.
 //!
 //! Waking a sleeping thread costs its waker a system call, more than everything else the scheduler does
-//! for a goroutine, so it is done as seldom as no goroutine suffers from it: at
-//! most one M is on its way at a time (counters.rs), and a goroutine that will run here in a moment
-//! wakes nobody (debt.rs).
+//! for a goroutine, so it is done as seldom as no goroutine suffers from it: at most one M is on its way
+//! at a time (counters.rs), and a goroutine that will run here in a moment wakes nobody (debt.rs).
 //!
 //! 1. A P on the idle list is IDLE; it is taken off, and its word changed, under the idle lock.
 //! 2. An M on the idle list sleeps on its note or is about to; who takes it off hands it a P.

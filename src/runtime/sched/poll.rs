@@ -60,7 +60,7 @@ const FOR_EVER: u64 = u64::MAX;
 
 /// How long an M that is awake is taken to be at something else than timers: as long as sysmon sleeps at
 /// most where a P is free and another in use.
-const RUN_NS: u64 = 500_000;
+pub(super) const RUN_NS: u64 = 500_000;
 
 pub(crate) struct Polling {
     /// Until when (ns) the poller sleeps.
@@ -276,7 +276,7 @@ pub(crate) fn expect_timer(when: u64) {
         NOBODY if is_open && m::current().is_some() => expect_timer_if_long(when),
         // Whom this wakes finds nothing to do and polls.
         NOBODY if is_open && idle::wake_p() => {}
-        NOBODY => sched.sysmon.expect_timer(when),
+        NOBODY => sched.sysmon.wake_by(when),
         until if when < until => sched.netpoll.interrupt(),
         _ => {}
     }
@@ -286,7 +286,7 @@ pub(crate) fn expect_timer(when: u64) {
 /// at: it polls next, or finds helpers of whom one will.
 fn expect_timer_if_long(when: u64) {
     let when = when.max(os::nanotime() + RUN_NS);
-    sched().sysmon.expect_timer(when);
+    sched().sysmon.wake_by(when);
 }
 
 /// Sees to it that somebody polls, for a thread that is about to wait: no M of its own will look for

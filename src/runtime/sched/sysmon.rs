@@ -110,9 +110,11 @@ impl Sysmon {
         self.note.wake();
     }
 
-    /// Ends its sleep if that would last longer than until `when`, the time of the first timer. For a
-    /// poller that has left, after a fence (SeqCst): see [`Watch::sleep_for`].
-    pub(crate) fn expect_timer(&self, when: u64) {
+    /// Ends its sleep if that would last longer than until `when`.
+    ///
+    /// Where `when` is the time of the first timer, the caller has a fence (SeqCst) before it: see
+    /// [`Watch::sleep_for`]. For anything else it is a hint, which one that is just going to sleep may miss.
+    pub(crate) fn wake_by(&self, when: u64) {
         if when < self.sleeps_until.load(Ordering::Relaxed) {
             self.wake();
         }

@@ -169,7 +169,7 @@ impl Sysmon {
     }
 
     /// It sleeps for ever, and does not watch when it is woken.
-    pub(crate) fn expect_timer(&self, _: u64) {
+    pub(crate) fn wake_by(&self, _: u64) {
         self.wake();
     }
 

@@ -380,6 +380,11 @@ impl Netpoll {
         }
     }
 
+    /// Whether the next wait will end at once, for somebody has interrupted it.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.poller.get().is_some_and(Poller::is_interrupted)
+    }
+
     /// Hands each waiter whose wait these events end to `ready`, outside all locks (invariant 5).
     pub(crate) fn deliver(&self, events: &Events, mut ready: impl FnMut(Waiter)) {
         let mut events = events.iter().peekable();

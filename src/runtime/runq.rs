@@ -124,7 +124,12 @@ impl RunQ {
 
     /// How many are here, as of some moment.
     pub(crate) fn len(&self) -> usize {
-        self.stealer.len() + usize::from(!self.peek_next().is_null())
+        self.local_len() + usize::from(!self.peek_next().is_null())
+    }
+
+    /// The same without `runnext`.
+    pub(crate) fn local_len(&self) -> usize {
+        self.stealer.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -206,6 +206,11 @@ impl Poller {
         self.is_interrupted.swap(false, Ordering::AcqRel);
     }
 
+    /// Whether a wait was interrupted and has not returned.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.is_interrupted.load(Ordering::Relaxed)
+    }
+
     /// Has the wait that sleeps return, or the next one that would.
     pub(crate) fn interrupt(&self) {
         // AcqRel: pairs with the swap in `take_interrupt`.

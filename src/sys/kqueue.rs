@@ -178,6 +178,11 @@ impl Poller {
         }
     }
 
+    /// Whether a wait was interrupted and has not returned.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.is_interrupted.load(Ordering::Relaxed)
+    }
+
     /// Has the wait that sleeps return, or the next one that would.
     pub(crate) fn interrupt(&self) {
         // AcqRel: pairs with the swap in `wait`.

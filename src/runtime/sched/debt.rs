@@ -7,22 +7,28 @@
 //! no operations at all. A second readied goroutine displaces the first into the queue and wakes an M
 //! as ever.
 //!
-//! Timers ready many at a time, and where they are dense, several thousand times a second. An M that was
-//! woken for each such batch would mostly come too late to find anything, so one is woken every
-//! millisecond at most. For the rest sysmon wakes one, where goroutines stand in the queue of a P at all its looks
-//! for 400 us while another P is free. It is told to look; one that is just going to sleep may miss that, and
-//! comes a nap later, 10 ms at most.
+//! Timers and descriptors ready many at a time, on a busy server several ten thousand times a second. An M
+//! that was woken for each such batch would mostly come too late to find anything, and take the processor from
+//! whoever has yet to send the next requests. So one is woken where the last in the queue would wait longer than
+//! [`HELP_NS`], going by what the P has run since the batch before, and how long that took. An idle P seems
+//! slow in this, which is right: nobody minds the wake there.
+//!
+//! Where that was a wrong guess, because somebody computes for long, sysmon wakes an M: if goroutines that stood
+//! in a queue have still not run 400 us later while another P is free. It is told to look; one that is just
+//! going to sleep may miss that, and comes a nap later, 10 ms at most.
 #![forbid(unsafe_code)]
 
 use super::{idle, poll, sched};
 use crate::runtime::p::P;
+use crate::sys::atomic::Ordering;
 use crate::sys::os;
 
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
 
-/// How often, at most, an M is woken for goroutines that timers ready together.
-const BATCH_NS: u64 = 1_000_000;
+/// How long goroutines readied together may take to run here without help: about twice as long as an M
+/// takes to wake and steal.
+const HELP_NS: u64 = 100_000;
 
 /// How many operations pass between two looks at the clock.
 const DEBT_LOOK_EVERY: u32 = 16;
@@ -39,12 +45,13 @@ pub(crate) fn look(p: &P) {
     }
 }
 
-/// Timers that were due at `now` have readied several goroutines here, of which one runs next.
+/// Several goroutines were readied here together at `now`, by timers or descriptors, and one runs next.
 pub(super) fn note_batch(p: &P, now: u64) {
-    if now - p.batch_at.get() >= BATCH_NS {
-        if idle::wake_p() {
-            p.batch_at.set(now);
-        }
+    let switches = p.switches.load(Ordering::Relaxed);
+    let ran = switches - p.batch_switches.replace(switches);
+    let each = (now - p.batch_at.replace(now)) / ran.max(1);
+    if each.saturating_mul(p.runq.len() as u64) >= HELP_NS {
+        idle::wake_p();
     } else if poll::is_p_free() {
         sched().sysmon.wake_by(now + poll::RUN_NS);
     }

@@ -11,6 +11,11 @@
 //!   a whole round: else sysmon and that M would take each other's time. After 10 ms of that it wakes an M,
 //!   which becomes the poller for want of anything else to do.
 //!
+//! To sleep and be woken costs both sides more than most requests do, the client too, whose call wakes us. So
+//! where the last wait for events was brief the poller first looks again and again for as long as it may have
+//! been, and leaves the processor to whoever wants it in between. That takes at most as long as a wait just
+//! before it, and nothing where events are rare.
+//!
 //! Before the first descriptor is registered or the first timer armed there is no poller, and nothing of this
 //! costs anything.
 //!
@@ -44,7 +49,7 @@
 //! that is no M has an M woken, which finds nothing to do and polls.
 
 use super::global::push_behind;
-use super::{idle, ready, sched};
+use super::{debt, idle, ready, sched};
 use crate::runtime::coro::Stack;
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::{self, M};
@@ -52,6 +57,7 @@ use crate::runtime::waiter::Kind;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::os;
 use crate::sys::poller::Events;
+use std::thread;
 use std::time::Duration;
 
 /// The value of `until` while no M sleeps in the poller.
@@ -62,9 +68,14 @@ const FOR_EVER: u64 = u64::MAX;
 /// most where a P is free and another in use.
 pub(super) const RUN_NS: u64 = 500_000;
 
+/// Up to which length a wait for events is brief: about what it costs to sleep and be woken, on both sides.
+const BRIEF_NS: u64 = 20_000;
+
 pub(crate) struct Polling {
     /// Until when (ns) the poller sleeps.
     until: AtomicU64,
+    /// The poller's own: whether the last wait was brief.
+    was_brief: AtomicBool,
     /// Held while somebody looks in: two who do take each other's time.
     is_looked_in: AtomicBool,
     /// How often somebody has looked.
@@ -75,6 +86,7 @@ impl Polling {
     pub(crate) const fn new() -> Polling {
         Polling {
             until: AtomicU64::new(NOBODY),
+            was_brief: AtomicBool::new(false),
             is_looked_in: AtomicBool::new(false),
             looks: AtomicU32::new(0),
         }
@@ -172,7 +184,7 @@ fn deliver_to_all(events: &Events) -> bool {
 }
 
 /// Delivers events: returns the first goroutine, queues the others at the P of `m`, and sees to it that
-/// somebody helps with those.
+/// somebody helps if those are many.
 fn deliver_here(m: &'static M, events: &Events) -> Option<GRef> {
     let mut first = None;
     let mut are_others = false;
@@ -184,7 +196,7 @@ fn deliver_here(m: &'static M, events: &Events) -> Option<GRef> {
         }
     });
     if are_others {
-        idle::wake_p();
+        debt::note_batch(m.p(), os::nanotime());
     }
     first
 }
@@ -240,9 +252,30 @@ fn wait(events: &mut Events) {
     polling
         .until
         .store(wake_time.unwrap_or(FOR_EVER), Ordering::Relaxed);
-    let left = wake_time.map(|when| Duration::from_nanos(when.saturating_sub(os::nanotime())));
-    sched.netpoll.wait(events, left);
+    let start = os::nanotime();
+    let left = wake_time.map_or(FOR_EVER, |when| when.saturating_sub(start));
+    let brief = left.min(BRIEF_NS);
+    let is_over = polling.was_brief.load(Ordering::Relaxed) && watch(events, start + brief);
+    if !is_over {
+        let limit = (left != FOR_EVER).then(|| Duration::from_nanos(left));
+        sched.netpoll.wait(events, limit);
+    }
+    let was_brief = !events.is_empty() && os::nanotime() - start < BRIEF_NS;
+    polling.was_brief.store(was_brief, Ordering::Relaxed);
     polling.count();
+}
+
+/// Waits for events awake; false if none has come by `deadline`, or somebody interrupts the sleep to come.
+fn watch(events: &mut Events, deadline: u64) -> bool {
+    let netpoll = &sched().netpoll;
+    while os::nanotime() < deadline && !netpoll.is_interrupted() {
+        netpoll.wait(events, Some(Duration::ZERO));
+        if !events.is_empty() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
 }
 
 /// The beginning of step e. The caller reads the first timer once it has a P or none.

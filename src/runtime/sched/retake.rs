@@ -59,7 +59,7 @@ const LOOK_FRESH_NS: u64 = 20_000;
 const LOOK_BUSY_NS: u64 = 1_000_000;
 const LOOK_STARVED_NS: u64 = 3_000_000;
 
-/// How long goroutines wait in a queue, though a P is free, before another M is woken for them.
+/// How long goroutines stand in a queue, though a P is free, before another M is woken for them.
 const QUEUE_NS: u64 = 400_000;
 
 /// Threads that were lowered, and have not ended.
@@ -103,8 +103,8 @@ struct Seen {
     run_since: u64,
     /// What stood in `runnext`.
     next: usize,
-    /// Since which look goroutines have waited in the queue at each.
-    queued_since: Option<u64>,
+    /// Those who wait in its queue since an earlier look, or since this one.
+    queued: Option<Queued>,
     /// The CPU clock of its M's thread in this run, if somebody waited.
     clock: Clock,
 }
@@ -117,9 +117,17 @@ impl Seen {
         slice_since: 0,
         run_since: 0,
         next: 0,
-        queued_since: None,
+        queued: None,
         clock: Clock::UNSEEN,
     };
+}
+
+/// Goroutines that were seen in a queue.
+#[derive(Clone, Copy)]
+struct Queued {
+    since: u64,
+    /// The P's `tick` when the last of them will have had its turn.
+    until: u64,
 }
 
 /// What a goroutine that is away does.
@@ -155,21 +163,22 @@ impl Watch {
 
     fn look_at(&mut self, index: usize, p: &'static P, now: u64) -> bool {
         let before = self.seen[index];
+        let tick = p.tick.load(Ordering::Relaxed);
         let mut seen = Seen {
             word: p.word.read(),
-            tick: p.tick.load(Ordering::Relaxed),
+            tick,
             switches: p.switches.load(Ordering::Relaxed),
             slice_since: now,
             run_since: now,
             next: p.runq.peek_next().addr(),
-            queued_since: (!p.runq.is_local_empty()).then(|| before.queued_since.unwrap_or(now)),
+            queued: look_at_queue(p, before.queued.filter(|queued| tick < queued.until), now),
             ..Seen::NOTHING
         };
         let is_same_slice = seen.word == before.word && seen.tick == before.tick;
         let is_same_run = seen.word == before.word && seen.switches == before.switches;
         let is_same_next = is_same_run && seen.next != 0 && seen.next == before.next;
         self.is_debt_open |= is_same_run && seen.next != 0;
-        self.is_queue_seen |= seen.queued_since.is_some();
+        self.is_queue_seen |= seen.queued.is_some();
         if is_same_slice {
             seen.slice_since = before.slice_since;
         }
@@ -186,8 +195,8 @@ impl Watch {
                 }
                 // Where somebody was woken for those in the queue, and a P is free, they do not stay (debt.rs).
                 let is_queue_old = seen
-                    .queued_since
-                    .is_some_and(|since| now - since >= QUEUE_NS);
+                    .queued
+                    .is_some_and(|queued| now - queued.since >= QUEUE_NS);
                 let owes = is_same_next || is_queue_old;
                 let paid = owes && idle::wake_p();
                 paid || is_same_run && self.look_for(p, &mut seen, now)
@@ -231,6 +240,17 @@ impl Watch {
         self.look_in = self.look_in.min(look_in);
         false
     }
+}
+
+/// Who waits in the queue of `p`: some of `before`, of whom not all have had their turn, or whoever is there.
+fn look_at_queue(p: &P, before: Option<Queued>, now: u64) -> Option<Queued> {
+    let count = p.runq.local_len() as u64;
+    (count > 0).then(|| {
+        before.unwrap_or_else(|| Queued {
+            since: now,
+            until: p.tick.load(Ordering::Relaxed) + count,
+        })
+    })
 }
 
 /// Whether goroutines wait for timers or descriptors, for which somebody has to look out.

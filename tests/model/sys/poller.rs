@@ -94,6 +94,10 @@ impl Poller {
         events.0 = std::mem::take(&mut state.events);
     }
 
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.0.state.lock().unwrap().is_interrupted
+    }
+
     pub(crate) fn interrupt(&self) {
         let mut state = self.0.state.lock().unwrap();
         state.is_interrupted = !state.is_deaf;

@@ -8,7 +8,6 @@ use super::raw::{Chan, Tried};
 use crate::runtime::{Outcome, Sudog, Ticket, Waiter};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// One case, whatever it carries.
@@ -64,21 +63,21 @@ impl<'a> CaseRef<'_, 'a> {
 
 impl<'a> Case<'a> {
     pub(super) fn recv<T>(rx: Option<&'a Receiver<T>>) -> Case<'a> {
-        Case::new(rx.map(|rx| &rx.chan), attempt_recv::<T>, Side::Recv)
+        Case::new(rx.map(|rx| &*rx.chan), attempt_recv::<T>, Side::Recv)
     }
 
     pub(super) fn send<T>(tx: Option<&'a Sender<T>>) -> Case<'a> {
-        Case::new(tx.map(|tx| &tx.chan), attempt_send::<T>, Side::Send)
+        Case::new(tx.map(|tx| &*tx.chan), attempt_send::<T>, Side::Send)
     }
 
     /// A send whose value is yet to be made.
     pub(super) fn offer<T>(tx: Option<&'a Sender<T>>) -> Case<'a> {
-        Case::new(tx.map(|tx| &tx.chan), attempt_offer::<T>, Side::Send)
+        Case::new(tx.map(|tx| &*tx.chan), attempt_offer::<T>, Side::Send)
     }
 
     #[inline]
-    fn new<T>(chan: Option<&'a Arc<Chan<T>>>, attempt: Attempt, side: Side) -> Case<'a> {
-        let chan = chan.map_or(ptr::null(), Arc::as_ptr).cast();
+    fn new<T>(chan: Option<&'a Chan<T>>, attempt: Attempt, side: Side) -> Case<'a> {
+        let chan = chan.map_or(ptr::null(), ptr::from_ref).cast();
         // SAFETY: the functions that call us pass an attempt of the channel's type, and the channel is
         // borrowed for `'a`.
         unsafe { Case::untyped(chan, attempt, side) }
@@ -96,7 +95,7 @@ impl<'a> Case<'a> {
             side,
             slot: ptr::null_mut(),
             make_slot: None,
-            sudog: Sudog::unused(),
+            sudog: Sudog::UNUSED,
             next: ptr::null(),
             outcome: Outcome::Closed,
             hold: Hold::Closed,

@@ -14,9 +14,9 @@
 use super::core::{Core, Flavor, State};
 use super::ends::{Receiver, never};
 use super::raw::Chan;
+use super::share::alone;
 use crate::runtime;
 use crate::sys::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// When the next value is due.
@@ -48,7 +48,9 @@ const ENDLESS: u64 = NEVER - 1;
 
 /// A length of time in nanoseconds, at most [`ENDLESS`].
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).map_or(ENDLESS, |nanos| nanos.min(ENDLESS))
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    let nanos = seconds.saturating_add(u64::from(duration.subsec_nanos()));
+    nanos.min(ENDLESS)
 }
 
 /// The channel of a core.
@@ -154,12 +156,15 @@ pub(crate) fn set(rx: &Receiver<Instant>, first: Option<Duration>) -> bool {
     let token = runtime::enter();
     let mut state = core.state.lock();
     let was_pending = state.len > 0 || clock.due.load(Ordering::Relaxed) != NEVER;
-    rx.chan.empty(&mut state);
     clock.due.store(due, Ordering::Relaxed);
     clock.handed.store(NEVER, Ordering::Relaxed);
     if let Some(first) = first {
         clock.period.store(nanos(first), Ordering::Relaxed);
     }
+    if state.len == 0 && state.receivers.is_empty() && !core.is_watched(&state) {
+        return was_pending;
+    }
+    rx.chan.empty(&mut state);
     let woken = core.send_back(&mut state);
     core.mirror(&state);
     drop(state);
@@ -250,7 +255,5 @@ fn made(duration: Duration, rhythm: Rhythm, base: Instant) -> Receiver<Instant> 
 fn receiver(clock: Clock) -> Receiver<Instant> {
     let mut chan = Chan::new(Some(1), Flavor::Timer);
     chan.core.clock = Some(Box::new(clock));
-    Receiver {
-        chan: Arc::new(chan),
-    }
+    Receiver { chan: alone(chan) }
 }

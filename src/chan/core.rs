@@ -15,7 +15,7 @@
 use super::clock::Clock;
 use super::marks::{CAN_RECV, CAN_SEND, CLOSED, FED, NEVER, Side, TIMER, WATCHED};
 use crate::runtime::{self, Outcome, Sudog, Tasks, Token, Turn, WaitQ, Waiter, Woken};
-use crate::sys::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::sys::spin::{self, SpinLock};
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
@@ -35,10 +35,9 @@ pub(super) enum Flavor {
     Fed,
 }
 
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Core {
-    /// Beside the lock the marks.
-    pub(super) state: SpinLock<State, AtomicU8>,
+    pub(super) state: SpinLock<State, Beside>,
     /// `State::len`, for those who look without the lock; [`MANY`] if it is that or more.
     len: AtomicU32,
     /// The number of the last turn; under the lock.
@@ -48,9 +47,9 @@ pub(super) struct Core {
     /// Under the lock.
     watch: UnsafeCell<Option<Box<Watch>>>,
     pub(super) clock: Option<Box<Clock>>,
-    /// How many ends there are.
-    pub(super) sender_count: AtomicUsize,
-    pub(super) receiver_count: AtomicUsize,
+    /// How many ends there are (share.rs).
+    pub(super) sender_count: AtomicU32,
+    pub(super) receiver_count: AtomicU32,
 }
 
 // SAFETY: `watch` is used under the lock, and its sudogs are those of waiters as in the queues.
@@ -71,7 +70,14 @@ pub(super) struct State {
     pub(super) room: isize,
 }
 
-pub(super) type Guard<'a> = spin::Guard<'a, State, AtomicU8>;
+/// What stands beside the lock.
+pub(super) struct Beside {
+    marks: AtomicU8,
+    /// Whether one of both sides has no ends any more, or never had (share.rs).
+    is_side_gone: AtomicBool,
+}
+
+pub(super) type Guard<'a> = spin::Guard<'a, State, Beside>;
 
 struct Watch {
     for_value: WaitQ,
@@ -97,15 +103,19 @@ impl Core {
             Flavor::Never => NEVER,
             Flavor::Fed => FED,
         };
+        let beside = Beside {
+            marks: AtomicU8::new(can_send | origin),
+            is_side_gone: AtomicBool::new(false),
+        };
         Core {
-            state: SpinLock::new(state, AtomicU8::new(can_send | origin)),
+            state: SpinLock::new(state, beside),
             len: AtomicU32::new(0),
             turns: AtomicU32::new(0),
             capacity,
             watch: UnsafeCell::new(None),
             clock: None,
-            sender_count: AtomicUsize::new(1),
-            receiver_count: AtomicUsize::new(1),
+            sender_count: AtomicU32::new(1),
+            receiver_count: AtomicU32::new(1),
         }
     }
 
@@ -121,7 +131,7 @@ impl Core {
 
     #[inline]
     pub(super) fn marks(&self, ordering: Ordering) -> u8 {
-        self.state.beside.load(ordering)
+        self.state.beside.marks.load(ordering)
     }
 
     /// The clock, on a channel of time. The others are not asked behind their first cache line.
@@ -131,6 +141,10 @@ impl Core {
             return None;
         }
         self.clock.as_deref()
+    }
+
+    pub(super) fn is_side_gone(&self) -> &AtomicBool {
+        &self.state.beside.is_side_gone
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
@@ -198,7 +212,7 @@ impl Core {
     #[inline]
     pub(super) fn mirror_waiter(&self, _: &State, side: Side) {
         let marks = self.marks(Ordering::Relaxed) | side.other_bit();
-        self.state.beside.store(marks, Ordering::Release);
+        self.state.beside.marks.store(marks, Ordering::Release);
     }
 
     /// Whether somebody watches.
@@ -211,7 +225,7 @@ impl Core {
     fn mark(&self, _: &State, mark: u8, is_set: bool) {
         let others = self.marks(Ordering::Relaxed) & !mark;
         let marks = others | if is_set { mark } else { 0 };
-        self.state.beside.store(marks, Ordering::Release);
+        self.state.beside.marks.store(marks, Ordering::Release);
     }
 
     /// How many places in the buffer are kept for late offers.
@@ -259,7 +273,7 @@ impl Core {
         let mut marks = self.marks(Ordering::Relaxed);
         if marks & CLOSED == 0 {
             marks = marks & !(CAN_SEND | CAN_RECV) | state.sides();
-            self.state.beside.store(marks, Ordering::Release);
+            self.state.beside.marks.store(marks, Ordering::Release);
         }
         let len = u32::try_from(state.len).unwrap_or(MANY);
         self.len.store(len, Ordering::Release);

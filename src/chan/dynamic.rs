@@ -19,7 +19,6 @@ use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::ptr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Selects from operations that are added one by one.
@@ -152,12 +151,12 @@ impl<'a> Select<'a> {
         self.add(&r.chan, Side::Recv, &<T as Typed>::RECV)
     }
 
-    fn add<T>(&mut self, chan: &'a Arc<Chan<T>>, side: Side, vtable: &'static Vtable) -> usize {
+    fn add<T>(&mut self, chan: &'a Chan<T>, side: Side, vtable: &'static Vtable) -> usize {
         let index = self.next_index;
         self.operations.push(Operation {
             index,
             core: &chan.core,
-            chan: Arc::as_ptr(chan).cast(),
+            chan: ptr::from_ref(chan).cast(),
             side,
             vtable,
         });
@@ -405,7 +404,7 @@ impl SelectedOperation<'_> {
     pub fn send<T>(self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
         assert!(
             self.operation.side == Side::Send
-                && ptr::eq(self.operation.chan, Arc::as_ptr(&s.chan).cast()),
+                && ptr::eq(self.operation.chan, ptr::from_ref(&*s.chan).cast()),
             "passed a sender that wasn't selected"
         );
         let this = self.complete();
@@ -424,7 +423,7 @@ impl SelectedOperation<'_> {
     pub fn recv<T>(self, r: &Receiver<T>) -> Result<T, RecvError> {
         assert!(
             self.operation.side == Side::Recv
-                && ptr::eq(self.operation.chan, Arc::as_ptr(&r.chan).cast()),
+                && ptr::eq(self.operation.chan, ptr::from_ref(&*r.chan).cast()),
             "passed a receiver that wasn't selected"
         );
         let this = self.complete();

@@ -7,11 +7,11 @@ use super::error::{
 };
 use super::iter::{Iter, TryIter};
 use super::raw::{Chan, Missing, Unsent};
+use super::share::{Receivers, Senders, Share, alone, both};
 use crate::runtime::Place;
-use crate::sys::atomic::{AtomicUsize, Ordering};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 /// Makes a channel that buffers at most `capacity` values.
@@ -45,9 +45,8 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 
 /// Makes a receiver that the library closes with [`end`], and nothing else does.
 pub(crate) fn signal() -> Receiver<()> {
-    // Counted as having a sender, so that it is never closed by a drop.
     Receiver {
-        chan: Arc::new(Chan::new(Some(0), Flavor::Fed)),
+        chan: alone(Chan::new(Some(0), Flavor::Fed)),
     }
 }
 
@@ -72,20 +71,14 @@ pub(crate) fn fed<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert!(!rx.close());
 /// ```
 pub fn never<T>() -> Receiver<T> {
-    // Counted as having a sender, so that it is never closed by a drop.
     Receiver {
-        chan: Arc::new(Chan::new(Some(0), Flavor::Never)),
+        chan: alone(Chan::new(Some(0), Flavor::Never)),
     }
 }
 
 fn ends<T>(chan: Chan<T>) -> (Sender<T>, Receiver<T>) {
-    let chan = Arc::new(chan);
-    (
-        Sender {
-            chan: Arc::clone(&chan),
-        },
-        Receiver { chan },
-    )
+    let (senders, receivers) = both(chan);
+    (Sender { chan: senders }, Receiver { chan: receivers })
 }
 
 /// The sending end of a channel. Cloning it makes another one of the same channel.
@@ -102,7 +95,7 @@ fn ends<T>(chan: Chan<T>) -> (Sender<T>, Receiver<T>) {
 /// assert_eq!(rx.iter().collect::<Vec<_>>(), ["one", "two"]);
 /// ```
 pub struct Sender<T> {
-    pub(super) chan: Arc<Chan<T>>,
+    pub(super) chan: Share<T, Senders>,
 }
 
 /// The receiving end of a channel. Cloning it makes another one of the same channel; each value
@@ -121,7 +114,7 @@ pub struct Sender<T> {
 /// assert_eq!(rx.recv(), Err(RecvError));
 /// ```
 pub struct Receiver<T> {
-    pub(super) chan: Arc<Chan<T>>,
+    pub(super) chan: Share<T, Receivers>,
 }
 
 impl<T> UnwindSafe for Sender<T> {}
@@ -434,7 +427,7 @@ macro_rules! observers {
             pub fn same_channel(&self, other: &$end<T>) -> bool {
                 let both_never = self.chan.core.flavor() == Flavor::Never
                     && other.chan.core.flavor() == Flavor::Never;
-                both_never || Arc::ptr_eq(&self.chan, &other.chan)
+                both_never || ptr::eq(&*self.chan, &*other.chan)
             }
         }
 
@@ -451,45 +444,16 @@ observers!(Receiver, "let (_tx, end) = sudog::chan::bounded::<u8>(1);");
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        count_one_more(&self.chan.core.sender_count);
         Sender {
-            chan: Arc::clone(&self.chan),
+            chan: self.chan.clone(),
         }
     }
 }
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
-        count_one_more(&self.chan.core.receiver_count);
         Receiver {
-            chan: Arc::clone(&self.chan),
-        }
-    }
-}
-
-fn count_one_more(count: &AtomicUsize) {
-    // Relaxed: made from an end that is alive; whoever drops the last one sees all counts.
-    let before = count.fetch_add(1, Ordering::Relaxed);
-    if before > isize::MAX as usize {
-        // Forgotten clones by the billion billions: as with `Arc`, better to stop than to wrap.
-        std::process::abort();
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        // AcqRel: what was done through other ends comes before the close.
-        if self.chan.core.sender_count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.chan.core.close();
-        }
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        // AcqRel: what was done through other ends comes before the close.
-        if self.chan.core.receiver_count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.chan.close_and_discard();
+            chan: self.chan.clone(),
         }
     }
 }

@@ -27,6 +27,9 @@
 //! no thread and no runtime. Only a future that waits for [`after`], [`at`] or [`tick`] needs the
 //! runtime's clock to wake it, and starts it.
 //!
+//! **Memory.** A channel takes 128 bytes, and what it buffers. When its last end is gone these are kept for
+//! the next channels and goroutines, and not given back to the system.
+//!
 //! # Examples
 //! ```
 //! use sudog::chan;
@@ -57,14 +60,15 @@ mod offer;
 mod raw;
 mod ready;
 mod select;
+mod share;
 #[cfg(feature = "macros")]
 mod shell;
 mod timed;
 mod tries;
 mod wait;
 
-// Core's invariant 4.
-const _: () = assert!(core::Core::HOT <= 64);
+// Core's invariant 4, and share.rs, invariant 3.
+const _: () = assert!(core::Core::HOT <= 64 && size_of::<raw::Chan<u8>>() <= 128);
 
 pub(crate) use clock::{abandon, set, settable};
 pub use clock::{after, at, tick};

@@ -438,14 +438,25 @@ impl<T> Chan<T> {
         self.core.mirror(&state);
         drop(state);
         drop(token);
-        // As in crossbeam-channel: if a value panics as it is dropped, those behind it are leaked.
-        // Dropping them on the way out could panic again, which would end the process.
-        let mut buffer = ManuallyDrop::new(buffer);
-        while let Some(value) = buffer.pop_front() {
-            drop(value);
-        }
-        drop(ManuallyDrop::into_inner(buffer));
+        drop_values(buffer);
     }
+
+    /// Ends the channel, which nobody uses any more.
+    pub(super) fn discard(self) {
+        drop_values(self.buffer.into_inner());
+    }
+}
+
+/// Drops values in their order.
+///
+/// As in crossbeam-channel: if one panics as it is dropped, those behind it are leaked. Dropping them on the
+/// way out could panic again, which would end the process.
+fn drop_values<T>(buffer: VecDeque<T>) {
+    let mut buffer = ManuallyDrop::new(buffer);
+    while let Some(value) = buffer.pop_front() {
+        drop(value);
+    }
+    drop(ManuallyDrop::into_inner(buffer));
 }
 
 pub(super) fn sends(at: &'static Location<'static>) -> Place {

@@ -18,7 +18,7 @@
 
 use super::handle::JoinHandle;
 use super::{Goroutine, panic};
-use crate::runtime::{self, CELL, Entry, Identity, Name, Token, Waiter};
+use crate::runtime::{self, Entry, Identity, Name, Token, Waiter};
 use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::cell::UnsafeCell;
 use std::mem;
@@ -136,9 +136,6 @@ where
         free: Self::free,
     };
 
-    /// Whether a packet of this type fits a cell.
-    const FITS_CELL: bool = size_of::<Self>() <= CELL.size() && align_of::<Self>() <= CELL.align();
-
     fn allocate(token: &Token, f: F, goroutine: Goroutine) -> NonNull<Header> {
         let header = Header {
             refs: AtomicU32::new(2),
@@ -151,14 +148,7 @@ where
             header,
             stage: UnsafeCell::new(Stage::Start(f)),
         };
-        if Self::FITS_CELL {
-            let cell = runtime::take_cell(token).cast::<Self>();
-            // SAFETY: the cell is ours, and large and aligned enough.
-            unsafe { cell.write(task) };
-            cell.cast()
-        } else {
-            NonNull::from(Box::leak(Box::new(task))).cast()
-        }
+        runtime::place_in(token, task).cast()
     }
 
     /// As `run`, of a goroutine that keeps its thread to the end.
@@ -205,16 +195,8 @@ where
 
     unsafe fn free(header: NonNull<Header>) {
         let task = header.cast::<Self>();
-        // SAFETY: called by whoever gave up the last count; `allocate` put it in a cell or a box.
-        let Task { header, stage } = unsafe {
-            if Self::FITS_CELL {
-                let value = task.read();
-                runtime::give_cell_back(task.cast());
-                value
-            } else {
-                *Box::from_raw(task.as_ptr())
-            }
-        };
+        // SAFETY: called by whoever gave up the last count; `allocate` placed it.
+        let Task { header, stage } = unsafe { runtime::take_out(task) };
         if let Stage::End(result) = stage.into_inner() {
             if let Err(payload) = &result {
                 let is_told = header.is_told.into_inner();

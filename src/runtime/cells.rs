@@ -1,6 +1,6 @@
-//! Cells: memory for goroutines' packets, used again and again.
+//! Cells: memory for goroutines' packets and for channels, used again and again.
 //!
-//! A packet is made on one thread and often ends on another, which is the case general allocators are
+//! Both are made on one thread and often end on another, which is the case general allocators are
 //! slow at: the block goes back to the heap of the thread it came from, under that heap's lock. Cells
 //! go to whoever frees them.
 //!

@@ -62,7 +62,6 @@ pub(crate) mod task;
 mod timer;
 pub(crate) mod waiter;
 
-pub(crate) use cells::CELL;
 pub(crate) use claim::Ticket;
 pub(crate) use config::check_stack_size;
 pub use config::{AlreadyStarted, Config, OnPanic};
@@ -94,7 +93,7 @@ pub(crate) use sched::park::{
 };
 #[cfg(feature = "signal")]
 pub(crate) use sched::quit::{answer_quit, leave_quit_to_program, take_quit_back};
-pub(crate) use sched::spawn::{give_cell_back, next_id, spawn, spawn_task, take_cell};
+pub(crate) use sched::spawn::{next_id, place, place_in, spawn, spawn_task, take_out};
 pub(crate) use sched::system_stack::on_system_stack;
 pub(crate) use sched::timing::{call_after, far_future, wake_at};
 pub(crate) use sched::woken::{Tasks, Woken};

@@ -79,7 +79,7 @@ pub(crate) enum Outcome {
 impl Sudog {
     /// A sudog of a wait that only its queue can end.
     #[inline]
-    pub(crate) fn new(waiter: Waiter, slot: *mut ()) -> Sudog {
+    pub(crate) const fn new(waiter: Waiter, slot: *mut ()) -> Sudog {
         Sudog {
             next: ptr::null_mut(),
             prev: ptr::null_mut(),
@@ -95,9 +95,7 @@ impl Sudog {
     }
 
     /// A sudog that has yet to be given a wait.
-    pub(crate) fn unused() -> Sudog {
-        Sudog::new(Waiter::NOBODY, ptr::null_mut())
-    }
+    pub(crate) const UNUSED: Sudog = Sudog::new(Waiter::NOBODY, ptr::null_mut());
 
     /// A sudog of a wait that others can end too.
     pub(crate) fn contested(waiter: Waiter, slot: *mut (), ticket: Ticket, case: u32) -> Sudog {

@@ -310,7 +310,7 @@ impl Condvar {
         let raw = &MutexGuard::mutex(guard).raw;
         let wait = Wait::new(WaitReason::CondWait, at, deadline);
         runtime::check_park(wait.place);
-        let mut sudog = Sudog::unused();
+        let mut sudog = Sudog::UNUSED;
         let sudog = NonNull::from(&mut sudog);
         {
             let _token = runtime::enter();

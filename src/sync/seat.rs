@@ -31,7 +31,7 @@ impl Seat {
     pub(super) fn new() -> Seat {
         Seat {
             task: OwnTask::NONE,
-            sudog: Sudog::unused(),
+            sudog: Sudog::UNUSED,
             is_joined: false,
         }
     }

@@ -75,10 +75,21 @@ impl<B: Batch> Depot<B> {
 
     /// Takes one thing, for those who have no magazine; `make` gives a batch of new ones.
     pub(crate) fn pop(&self, make: impl FnOnce() -> B) -> B::Item {
-        let mut batch = self.take().unwrap_or_else(make);
-        let item = batch.pop().expect("a batch in a depot is not empty");
-        if batch.len() > 0 {
-            self.give(batch);
+        if let Some(item) = self.pop_here() {
+            return item;
+        }
+        let mut batch = make();
+        let item = batch.pop().expect("a new batch is not empty");
+        self.give(batch);
+        item
+    }
+
+    fn pop_here(&self) -> Option<B::Item> {
+        let mut batches = self.0.lock();
+        let batch = batches.last_mut()?;
+        let item = batch.pop();
+        if batch.len() == 0 {
+            batches.pop();
         }
         item
     }

@@ -36,6 +36,8 @@ mod raw;
 mod ready;
 #[path = "../../src/chan/select.rs"]
 mod select;
+#[path = "../../src/chan/share.rs"]
+mod share;
 #[path = "../../src/chan/timed.rs"]
 mod timed;
 #[path = "../../src/chan/tries.rs"]

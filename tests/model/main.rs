@@ -92,6 +92,7 @@ mod runq;
 mod rwlock;
 mod select;
 mod semaphore;
+mod share;
 mod timer;
 mod timing;
 mod waitgroup;

@@ -140,7 +140,7 @@ fn who_comes_back_to_a_queue_has_the_old_place() {
     // Also where the numbers of the turns begin again.
     for last_turn in [0, u32::MAX - 2, u32::MAX - 1, u32::MAX] {
         let mut queue = WaitQ::new();
-        let mut sudogs = [0; 3].map(|_| Sudog::unused());
+        let mut sudogs = [0; 3].map(|_| Sudog::UNUSED);
         let mut turn = Turn::after(last_turn);
         for sudog in &mut sudogs {
             sudog.turn = Some(turn);

@@ -63,6 +63,7 @@ pub(crate) use coro::Commit;
 pub(crate) use g::{Place, WaitReason};
 pub(crate) use m::random;
 pub(crate) use netpoll::{Direction, PollDesc};
+pub(crate) use nouns::{place, take_out};
 pub(crate) use own_task::OwnTask;
 pub(crate) use sched::blocking::sleep_in_place;
 pub(crate) use sched::no_park::{check_park, is_park_forbidden, refuse_park};

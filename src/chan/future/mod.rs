@@ -31,7 +31,7 @@ impl Place {
     pub(super) fn new() -> Place {
         Place {
             task: OwnTask::NONE,
-            sudog: Sudog::unused(),
+            sudog: Sudog::UNUSED,
         }
     }
 

@@ -11,7 +11,7 @@
 
 use super::park::{self, Token};
 use super::{idle, sched};
-use crate::runtime::cells::{CellList, new_cells};
+use crate::runtime::cells::{CELL, CellList, new_cells};
 use crate::runtime::coro::{Stack, StackList};
 use crate::runtime::g::{self, DeadList, Entry, GList, GRef, Identity};
 use crate::runtime::m::M;
@@ -173,9 +173,47 @@ fn take_dead(token: &Token) -> GRef {
     }
 }
 
-/// Gives out memory for [`CELL`], which its user may give back from any thread.
+/// Whether a cell is large enough for a `T`.
+const fn fits_cell<T>() -> bool {
+    size_of::<T>() <= CELL.size() && align_of::<T>() <= CELL.align()
+}
+
+/// Puts a value into a cell, or into a box if it is too large.
+#[inline]
+pub(crate) fn place<T>(value: T) -> NonNull<T> {
+    place_in(&park::enter(), value)
+}
+
+/// The same inside the gate.
+#[inline]
+pub(crate) fn place_in<T>(token: &Token, value: T) -> NonNull<T> {
+    if !fits_cell::<T>() {
+        return NonNull::from(Box::leak(Box::new(value)));
+    }
+    let cell = take_cell(token).cast::<T>();
+    // SAFETY: the cell is ours, and large and aligned enough.
+    unsafe { cell.write(value) };
+    cell
+}
+
+/// Takes a value out of its place, from any thread.
+///
+/// # Safety
+/// It is one of [`place`] or [`place_in`], and nobody uses the place any more.
+pub(crate) unsafe fn take_out<T>(place: NonNull<T>) -> T {
+    // SAFETY: our caller's promise; the same condition as in `place_in`.
+    unsafe {
+        if !fits_cell::<T>() {
+            return *Box::from_raw(place.as_ptr());
+        }
+        let value = place.read();
+        give_cell_back(place.cast());
+        value
+    }
+}
+
 #[inline(never)]
-pub(crate) fn take_cell(token: &Token) -> NonNull<u8> {
+fn take_cell(token: &Token) -> NonNull<u8> {
     let depot = &sched().pool.cells;
     match token.p() {
         Some(p) => owned(p).cells.pop(depot, new_cells),
@@ -183,12 +221,8 @@ pub(crate) fn take_cell(token: &Token) -> NonNull<u8> {
     }
 }
 
-/// Takes a cell back.
-///
-/// # Safety
-/// It is one of [`take_cell`], and nobody uses it any more.
 #[inline(never)]
-pub(crate) unsafe fn give_cell_back(cell: NonNull<u8>) {
+fn give_cell_back(cell: NonNull<u8>) {
     let token = park::enter();
     let depot = &sched().pool.cells;
     match token.p() {

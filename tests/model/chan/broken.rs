@@ -3,7 +3,7 @@
 //! Each says what it is a copy of, and what is missing.
 
 use super::case::{Case, CaseRef};
-use super::door::Parcel;
+use super::door::{Ends, Parcel};
 use super::ends::{Receiver, Sender};
 use super::marks::Side;
 use super::offer::Hold;
@@ -77,6 +77,15 @@ pub(crate) fn drop_in_two_steps<T>(tx: &Sender<T>) {
     if before == 1 {
         tx.chan.core.close();
     }
+}
+
+/// `Share::leave`, but it looks whether the other side is gone and says that its own is in two steps. Whether
+/// it would free the channel.
+pub(crate) fn leave_in_two_steps<T>(ends: &Ends<T>) -> bool {
+    let is_side_gone = ends.tx.chan.core.is_side_gone();
+    let is_last = is_side_gone.load(Ordering::Acquire);
+    is_side_gone.store(true, Ordering::Release);
+    is_last
 }
 
 /// `Core::wait_until` of a receive, but who gives up does not ask whether somebody was faster.

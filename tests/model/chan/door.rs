@@ -2,13 +2,14 @@
 
 use super::ends::{Receiver, Sender, bounded};
 use super::raw::Chan;
+use crate::runtime;
 use crate::runtime::nouns::{fresh_note, keep};
 use crate::sys::note::Note;
 use loom::cell::Cell;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -21,10 +22,9 @@ pub(crate) struct Ends<T> {
 
 impl<T> Drop for Ends<T> {
     fn drop(&mut self) {
-        // SAFETY: the ends are gone for good, and leave their share of the channel to us.
-        let chans: [Arc<Chan<T>>; 2] =
-            unsafe { [ptr::read(&self.tx.chan), ptr::read(&self.rx.chan)] };
-        drop(chans);
+        let chan: &Chan<T> = &self.tx.chan;
+        // SAFETY: these are the last ends, and gone for good, so the channel is ours.
+        drop(unsafe { runtime::take_out(NonNull::from(chan)) });
     }
 }
 
@@ -34,6 +34,7 @@ pub(crate) fn dropped_channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     // Each atomic is touched before others see it (sys/atomic.rs, invariant 1).
     drop((tx.clone(), rx.clone()));
     assert!(!tx.is_closed() && tx.is_empty() && rx.try_recv().is_err());
+    assert!(!rx.chan.core.is_side_gone().load(Ordering::Relaxed));
     (tx, rx)
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn channel<T: 'static>(capacity: usize) -> &'static Ends<T> {
 /// same in every run.
 pub(crate) fn two_channels<T: 'static>(capacity: usize) -> (&'static Ends<T>, &'static Ends<T>) {
     let (one, other) = (channel(capacity), channel(capacity));
-    if Arc::as_ptr(&one.tx.chan) < Arc::as_ptr(&other.tx.chan) {
+    if ptr::from_ref::<Chan<T>>(&one.tx.chan) < ptr::from_ref(&other.tx.chan) {
         (one, other)
     } else {
         (other, one)

@@ -9,7 +9,8 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::ptr;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
 
 mod goroutine;
 mod machine;
@@ -37,10 +38,43 @@ pub(crate) fn keep<T: 'static>(value: T) -> &'static T {
     place
 }
 
+thread_local! {
+    /// Never dropped: what is kept is dropped at the thread's end, and looks here.
+    static PLACES: RefCell<ManuallyDrop<Vec<usize>>> =
+        const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+}
+
+/// Puts a value into a place of its own.
+pub(crate) fn place<T>(value: T) -> NonNull<T> {
+    let place = NonNull::from(Box::leak(Box::new(value)));
+    PLACES.with_borrow_mut(|places| places.push(place.addr().get()));
+    place
+}
+
+/// Takes a value out of its place, once.
+///
+/// # Safety
+/// It is one of [`place`].
+pub(crate) unsafe fn take_out<T>(place: NonNull<T>) -> T {
+    PLACES.with_borrow_mut(|places| {
+        let index = places.iter().position(|&at| at == place.addr().get());
+        places.swap_remove(index.expect("taken out once"));
+    });
+    // SAFETY: our caller's promise, and it is taken out once.
+    *unsafe { Box::from_raw(place.as_ptr()) }
+}
+
+/// How many values are in their places.
+pub(crate) fn places() -> usize {
+    PLACES.with_borrow(|places| places.len())
+}
+
 /// Begins a new run: all threads of the one before have ended.
 pub(crate) fn forget_all() {
     let old = KEPT.take();
     drop(old);
+    // Of a run that failed.
+    PLACES.with_borrow_mut(|places| places.clear());
 }
 
 thread_local! {

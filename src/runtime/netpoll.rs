@@ -380,7 +380,7 @@ impl Netpoll {
         }
     }
 
-    /// Whether the next wait will end at once, for somebody has interrupted it.
+    /// Whether somebody interrupts the next wait that would sleep; a hint.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.poller.get().is_some_and(Poller::is_interrupted)
     }

@@ -29,9 +29,9 @@ pub(crate) struct P {
     /// was woken, 0 if there is none; and since when it is watched (ns). See `sched/debt.rs`.
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
-    /// *Owner.* When (ns) goroutines were last readied together here, and `switches` as it was then.
+    /// *Owner.* When (ns) goroutines were last readied together here, and `tick` as it was then.
     pub(crate) batch_at: Cell<u64>,
-    pub(crate) batch_switches: Cell<u64>,
+    pub(crate) batch_tick: Cell<u64>,
     /// Counts time slices; written by the owner, watched by sysmon.
     pub(crate) tick: AtomicU64,
     /// Counts goroutines run, those that share a slice too; likewise.
@@ -74,7 +74,7 @@ impl P {
             debt: Cell::new(0),
             debt_since: Cell::new(0),
             batch_at: Cell::new(0),
-            batch_switches: Cell::new(0),
+            batch_tick: Cell::new(0),
             tick: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             switches_seen: AtomicU64::new(0),

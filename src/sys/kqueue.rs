@@ -178,7 +178,7 @@ impl Poller {
         }
     }
 
-    /// Whether a wait was interrupted and has not returned.
+    /// Whether there is an interrupt that no sleeping wait has taken; a hint.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.is_interrupted.load(Ordering::Relaxed)
     }

@@ -10,17 +10,16 @@
 //! Timers and descriptors ready many at a time, on a busy server several ten thousand times a second. An M
 //! that was woken for each such batch would mostly come too late to find anything, and take the processor from
 //! whoever has yet to send the next requests. So one is woken where the last in the queue would wait longer than
-//! [`HELP_NS`], going by what the P has run since the batch before, and how long that took. An idle P seems
-//! slow in this, which is right: nobody minds the wake there.
+//! [`HELP_NS`], going by how many time slices the P has had since the batch before. An idle P seems slow in
+//! this, which is right: nobody minds the wake there.
 //!
-//! Where that was a wrong guess, because somebody computes for long, sysmon wakes an M: if goroutines that stood
-//! in a queue have still not run 400 us later while another P is free. It is told to look; one that is just
-//! going to sleep may miss that, and comes a nap later, 10 ms at most.
+//! Where that was a wrong guess, because somebody computes for longer than those before, sysmon wakes an M: if
+//! goroutines that stood in a queue have still not run 400 us later while another P is free. It is told to look.
 #![forbid(unsafe_code)]
 
 use super::{idle, poll, sched};
 use crate::runtime::p::P;
-use crate::sys::atomic::Ordering;
+use crate::sys::atomic::{Ordering, fence};
 use crate::sys::os;
 
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
@@ -29,6 +28,9 @@ const DEBT_NS: u64 = 5_000;
 /// How long goroutines readied together may take to run here without help: about twice as long as an M
 /// takes to wake and steal.
 const HELP_NS: u64 = 100_000;
+
+/// How long goroutines stand in a queue, though a P is free, before sysmon wakes an M for them.
+pub(super) const QUEUE_NS: u64 = 400_000;
 
 /// How many operations pass between two looks at the clock.
 const DEBT_LOOK_EVERY: u32 = 16;
@@ -47,13 +49,18 @@ pub(crate) fn look(p: &P) {
 
 /// Several goroutines were readied here together at `now`, by timers or descriptors, and one runs next.
 pub(super) fn note_batch(p: &P, now: u64) {
-    let switches = p.switches.load(Ordering::Relaxed);
-    let ran = switches - p.batch_switches.replace(switches);
-    let each = (now - p.batch_at.replace(now)) / ran.max(1);
+    let tick = p.tick.load(Ordering::Relaxed);
+    let slices = tick - p.batch_tick.replace(tick);
+    let each = (now - p.batch_at.replace(now)) / slices.max(1);
     if each.saturating_mul(p.runq.len() as u64) >= HELP_NS {
         idle::wake_p();
-    } else if poll::is_p_free() {
-        sched().sysmon.wake_by(now + poll::RUN_NS);
+        return;
+    }
+    // SeqCst: pairs with the fence of an M that idles its P (counters.rs, step c): it sees the queue, or we
+    // see that the P is free.
+    fence(Ordering::SeqCst);
+    if poll::is_p_free() {
+        sched().sysmon.wake_by(now + QUEUE_NS);
     }
 }
 

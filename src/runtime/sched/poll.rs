@@ -12,9 +12,10 @@
 //!   which becomes the poller for want of anything else to do.
 //!
 //! To sleep and be woken costs both sides more than most requests do, the client too, whose call wakes us. So
-//! where the last wait for events was brief the poller first looks again and again for as long as it may have
-//! been, and leaves the processor to whoever wants it in between. That takes at most as long as a wait just
-//! before it, and nothing where events are rare.
+//! after a brief wait for events the poller first *watches*: it looks again and again for up to 20 us, and
+//! leaves the processor to whoever wants it in between. A busy one may want it for milliseconds, and gives it
+//! back to who is woken by an event, but not to who gave it away: so after such a loss the poller does not watch
+//! for a hundred times as long.
 //!
 //! Before the first descriptor is registered or the first timer armed there is no poller, and nothing of this
 //! costs anything.
@@ -66,16 +67,23 @@ const FOR_EVER: u64 = u64::MAX;
 
 /// How long an M that is awake is taken to be at something else than timers: as long as sysmon sleeps at
 /// most where a P is free and another in use.
-pub(super) const RUN_NS: u64 = 500_000;
+const RUN_NS: u64 = 500_000;
 
 /// Up to which length a wait for events is brief: about what it costs to sleep and be woken, on both sides.
 const BRIEF_NS: u64 = 20_000;
 
+/// How late who gave the processor away may get it back, and how many times as long it does not try again
+/// after more.
+const LOSS_NS: u64 = 100_000;
+const LOSS_FACTOR: u64 = 100;
+
 pub(crate) struct Polling {
     /// Until when (ns) the poller sleeps.
     until: AtomicU64,
-    /// The poller's own: whether the last wait was brief.
+    /// The poller's own: whether the last wait, of whoever was the poller, was brief; and from when (ns) on it
+    /// may watch.
     was_brief: AtomicBool,
+    watch_from: AtomicU64,
     /// Held while somebody looks in: two who do take each other's time.
     is_looked_in: AtomicBool,
     /// How often somebody has looked.
@@ -87,6 +95,7 @@ impl Polling {
         Polling {
             until: AtomicU64::new(NOBODY),
             was_brief: AtomicBool::new(false),
+            watch_from: AtomicU64::new(0),
             is_looked_in: AtomicBool::new(false),
             looks: AtomicU32::new(0),
         }
@@ -111,6 +120,19 @@ impl Polling {
         self.count();
         self.is_looked_in.store(false, Ordering::Release);
         true
+    }
+
+    /// Whether the poller is to watch, at the time it says.
+    fn may_watch(&self, now: u64) -> bool {
+        self.was_brief.load(Ordering::Relaxed) && now >= self.watch_from.load(Ordering::Relaxed)
+    }
+
+    /// The poller, which watched, was without a processor for as long as it says.
+    fn note_loss(&self, now: u64, lost: u64) {
+        if lost > LOSS_NS {
+            let from = now + LOSS_FACTOR * lost;
+            self.watch_from.store(from, Ordering::Relaxed);
+        }
     }
 
     fn count(&self) {
@@ -253,27 +275,30 @@ fn wait(events: &mut Events) {
         .until
         .store(wake_time.unwrap_or(FOR_EVER), Ordering::Relaxed);
     let start = os::nanotime();
-    let left = wake_time.map_or(FOR_EVER, |when| when.saturating_sub(start));
-    let brief = left.min(BRIEF_NS);
-    let is_over = polling.was_brief.load(Ordering::Relaxed) && watch(events, start + brief);
-    if !is_over {
-        let limit = (left != FOR_EVER).then(|| Duration::from_nanos(left));
-        sched.netpoll.wait(events, limit);
+    let brief_end = (start + BRIEF_NS).min(wake_time.unwrap_or(FOR_EVER));
+    if !(polling.may_watch(start) && watch(events, brief_end)) {
+        let left = wake_time.map(|when| when.saturating_sub(os::nanotime()));
+        sched.netpoll.wait(events, left.map(Duration::from_nanos));
     }
     let was_brief = !events.is_empty() && os::nanotime() - start < BRIEF_NS;
     polling.was_brief.store(was_brief, Ordering::Relaxed);
     polling.count();
 }
 
-/// Waits for events awake; false if none has come by `deadline`, or somebody interrupts the sleep to come.
-fn watch(events: &mut Events, deadline: u64) -> bool {
-    let netpoll = &sched().netpoll;
-    while os::nanotime() < deadline && !netpoll.is_interrupted() {
+/// Waits for events awake; false if none has come by `end`, or the sleep to come is interrupted already.
+fn watch(events: &mut Events, end: u64) -> bool {
+    let (netpoll, polling) = (&sched().netpoll, &sched().polling);
+    while !netpoll.is_interrupted() {
         netpoll.wait(events, Some(Duration::ZERO));
         if !events.is_empty() {
             return true;
         }
         thread::yield_now();
+        let now = os::nanotime();
+        if now >= end {
+            polling.note_loss(now, now - end);
+            break;
+        }
     }
     false
 }
@@ -298,7 +323,7 @@ pub(crate) fn is_p_free() -> bool {
 pub(crate) fn expect_timer(when: u64) {
     let sched = sched();
     let is_open = sched.netpoll.open_for_timers();
-    // SeqCst: pairs with the fences in `wait` and `stop_polling`, and in sysmon's `sleep_for`.
+    // SeqCst: pairs with the fences in `wait` and `stop_polling`, and in sysmon's `sleep`.
     fence(Ordering::SeqCst);
     if sched.timers.first().is_some_and(|first| first < when) {
         return;

@@ -39,7 +39,7 @@
 //! goroutine leaves it. Each such loop makes the slice longer, lest a thousand long computations become a
 //! thousand threads at once. A thread that its goroutine has locked is not lowered.
 
-use super::{dump, find, idle, poll, sched, spawn, sysmon};
+use super::{debt, dump, find, idle, poll, sched, spawn, sysmon};
 use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::pword::{State, Word};
@@ -58,9 +58,6 @@ pub(super) const SLICE_NS: u64 = 10_000_000;
 const LOOK_FRESH_NS: u64 = 20_000;
 const LOOK_BUSY_NS: u64 = 1_000_000;
 const LOOK_STARVED_NS: u64 = 3_000_000;
-
-/// How long goroutines stand in a queue, though a P is free, before another M is woken for them.
-const QUEUE_NS: u64 = 400_000;
 
 /// Threads that were lowered, and have not ended.
 pub(crate) struct Lowered(AtomicUsize);
@@ -126,7 +123,7 @@ impl Seen {
 #[derive(Clone, Copy)]
 struct Queued {
     since: u64,
-    /// The P's `tick` when the last of them will have had its turn.
+    /// The P's `tick` when the last of them will have had its turn, at the latest.
     until: u64,
 }
 
@@ -163,15 +160,14 @@ impl Watch {
 
     fn look_at(&mut self, index: usize, p: &'static P, now: u64) -> bool {
         let before = self.seen[index];
-        let tick = p.tick.load(Ordering::Relaxed);
         let mut seen = Seen {
             word: p.word.read(),
-            tick,
+            tick: p.tick.load(Ordering::Relaxed),
             switches: p.switches.load(Ordering::Relaxed),
             slice_since: now,
             run_since: now,
             next: p.runq.peek_next().addr(),
-            queued: look_at_queue(p, before.queued.filter(|queued| tick < queued.until), now),
+            queued: look_at_queue(p, before.queued, now),
             ..Seen::NOTHING
         };
         let is_same_slice = seen.word == before.word && seen.tick == before.tick;
@@ -196,7 +192,7 @@ impl Watch {
                 // Where somebody was woken for those in the queue, and a P is free, they do not stay (debt.rs).
                 let is_queue_old = seen
                     .queued
-                    .is_some_and(|queued| now - queued.since >= QUEUE_NS);
+                    .is_some_and(|queued| now - queued.since >= debt::QUEUE_NS);
                 let owes = is_same_next || is_queue_old;
                 let paid = owes && idle::wake_p();
                 paid || is_same_run && self.look_for(p, &mut seen, now)
@@ -242,15 +238,16 @@ impl Watch {
     }
 }
 
-/// Who waits in the queue of `p`: some of `before`, of whom not all have had their turn, or whoever is there.
+/// Who waits in the queue of `p`: those of `before`, if not all have had their turn, or else whoever is there.
 fn look_at_queue(p: &P, before: Option<Queued>, now: u64) -> Option<Queued> {
     let count = p.runq.local_len() as u64;
-    (count > 0).then(|| {
-        before.unwrap_or_else(|| Queued {
-            since: now,
-            until: p.tick.load(Ordering::Relaxed) + count,
-        })
-    })
+    // After the length: rather too late an end than one too early.
+    let tick = p.tick.load(Ordering::Relaxed);
+    let fresh = Queued {
+        since: now,
+        until: tick + count,
+    };
+    (count > 0).then(|| before.filter(|before| tick < before.until).unwrap_or(fresh))
 }
 
 /// Whether goroutines wait for timers or descriptors, for which somebody has to look out.

@@ -112,8 +112,7 @@ impl Sysmon {
 
     /// Ends its sleep if that would last longer than until `when`.
     ///
-    /// Where `when` is the time of the first timer, the caller has a fence (SeqCst) before it: see
-    /// [`Watch::sleep_for`]. For anything else it is a hint, which one that is just going to sleep may miss.
+    /// The caller has a fence (SeqCst) between what is to be seen and this: see [`Watch::sleep`].
     pub(crate) fn wake_by(&self, when: u64) {
         if when < self.sleeps_until.load(Ordering::Relaxed) {
             self.wake();
@@ -313,6 +312,9 @@ impl Watch {
 
     fn sleep(&mut self, now: u64, did_something: bool) {
         let sched = sched();
+        sched.sysmon.sleeps_until.store(u64::MAX, Ordering::Relaxed);
+        // SeqCst: pairs with the fence of whoever wants us awake. We see why, or it sees that we sleep.
+        fence(Ordering::SeqCst);
         let all_asleep = sched.idle.lock().all_asleep();
         self.idle_since = all_asleep.then(|| self.idle_since.unwrap_or(now));
         let idle_for = self.idle_since.map_or(0, |since| now - since);
@@ -386,9 +388,6 @@ impl Watch {
     /// deep sleep.
     fn sleep_for(&self, limit_ns: Option<u64>, deep: bool) {
         let (sched, sysmon) = (sched(), &sched().sysmon);
-        sysmon.sleeps_until.store(u64::MAX, Ordering::Relaxed);
-        // SeqCst: pairs with the fence of a poller that leaves. We see the timer, or it sees us.
-        fence(Ordering::SeqCst);
         let now = os::nanotime();
         let is_seen_to = deep && sched.netpoll.is_open() || sched.polling.is_slept_in();
         let timer = if is_seen_to {

@@ -20,7 +20,7 @@ pub(crate) struct P {
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
     pub(crate) batch_at: Cell<u64>,
-    pub(crate) batch_switches: Cell<u64>,
+    pub(crate) batch_tick: Cell<u64>,
     /// Always equal, so whoever looks for a stalled P steals from it. Not loom's: they are hints.
     pub(crate) switches: std::sync::atomic::AtomicU64,
     pub(crate) switches_seen: std::sync::atomic::AtomicU64,
@@ -42,7 +42,7 @@ impl P {
             debt: Cell::new(0),
             debt_since: Cell::new(0),
             batch_at: Cell::new(0),
-            batch_switches: Cell::new(0),
+            batch_tick: Cell::new(0),
             switches: Default::default(),
             switches_seen: Default::default(),
             tick: AtomicU64::new(1),

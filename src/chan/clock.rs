@@ -161,6 +161,7 @@ pub(crate) fn set(rx: &Receiver<Instant>, first: Option<Duration>) -> bool {
     if let Some(first) = first {
         clock.period.store(nanos(first), Ordering::Relaxed);
     }
+    // Whoever waits or watches is queued before it reads `due`.
     if state.len == 0 && state.receivers.is_empty() && !core.is_watched(&state) {
         return was_pending;
     }

@@ -27,8 +27,8 @@
 //! no thread and no runtime. Only a future that waits for [`after`], [`at`] or [`tick`] needs the
 //! runtime's clock to wake it, and starts it.
 //!
-//! **Memory.** A channel takes 128 bytes, and what it buffers. When its last end is gone these are kept for
-//! the next channels and goroutines, and not given back to the system.
+//! **Memory.** A channel takes 128 bytes, and what it buffers; one of time 48 more. When its last end is gone the
+//! 128 are kept for the next channels and goroutines, and not given back to the system.
 //!
 //! # Examples
 //! ```

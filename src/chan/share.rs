@@ -3,15 +3,16 @@
 //! ```text
 //!   the last share of a side
 //!   1. has the other side gone? then there is nobody to tell: frees the channel
-//!   2. closes it
-//!   3. is gone: swaps `is_side_gone`, and frees the channel if that was set
+//!   2. closes it, wakes those who wait, and drops what nobody can receive
+//!   3. says that it is gone: swaps true into `is_side_gone`, and frees the channel if it was true
 //! ```
 //!
 //! 1. Of both sides one comes second at 3, or finds at 1 that it does. Nobody is in the channel then: who
-//!    waits in it, or is just leaving it, does so through an end.
+//!    waits in it, or is just leaving it, does so through an end; and what 2 wakes or drops may have the last
+//!    end of the other side, but is done with it before 3.
 //! 2. A channel that has no senders is made with that side gone.
-//! 3. All that an operation needs is in one or two cache lines: a channel fills a cell (runtime/cells.rs), which
-//!    begins with one.
+//! 3. What the channel itself needs is in two cache lines, most of it in the first: it fills a cell
+//!    (runtime/cells.rs).
 //!
 //! After the `counter` of crossbeam-channel, where each side closes likewise and the second frees.
 
@@ -95,13 +96,13 @@ impl<T, S: Counted> Share<T, S> {
 
     #[inline(never)]
     fn leave(&self) {
-        // Acquire: pairs with the swap of whoever went first, who does nothing with the channel after it.
+        // Acquire: pairs with the swap of whoever went first, if any did, and did nothing with the channel after.
         if self.core.is_side_gone().load(Ordering::Acquire) {
             // SAFETY: both sides are gone (invariant 1).
             unsafe { free(self.chan) };
             return;
         }
-        // A value may panic as it is dropped.
+        // A value may panic as it is dropped. There are none left then, to panic once more.
         let _gone = Gone(self.chan);
         S::close(self);
     }

@@ -4,7 +4,7 @@
 //! slow at: the block goes back to the heap of the thread it came from, under that heap's lock. Cells
 //! go to whoever frees them.
 //!
-//! 1. Cells are never given back to the system: as many stay as were in use at once.
+//! 1. Cells are never given back to the system: as many stay as were in use at once, in batches.
 //! 2. A cell in a list belongs to the list's owner.
 
 use crate::sys::prefetch_to_write;

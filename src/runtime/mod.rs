@@ -50,6 +50,7 @@ pub(crate) mod name;
 pub(crate) mod netpoll;
 mod own_task;
 mod p;
+mod pace;
 pub(crate) mod parker;
 mod pword;
 mod runq;

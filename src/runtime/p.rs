@@ -11,6 +11,7 @@
 use super::cells::CellList;
 use super::coro::StackList;
 use super::g::DeadList;
+use super::pace::Pace;
 use super::pword::{PWord, Word};
 use super::runq::RunQ;
 use super::stack::CLASSES;
@@ -29,9 +30,8 @@ pub(crate) struct P {
     /// was woken, 0 if there is none; and since when it is watched (ns). See `sched/debt.rs`.
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
-    /// *Owner.* When (ns) goroutines were last readied together here, and `tick` as it was then.
-    pub(crate) batch_at: Cell<u64>,
-    pub(crate) batch_tick: Cell<u64>,
+    /// *Owner.* How fast it goes, for those who are readied together here.
+    pub(crate) pace: Cell<Pace>,
     /// Counts time slices; written by the owner, watched by sysmon.
     pub(crate) tick: AtomicU64,
     /// Counts goroutines run, those that share a slice too; likewise.
@@ -73,8 +73,7 @@ impl P {
             id,
             debt: Cell::new(0),
             debt_since: Cell::new(0),
-            batch_at: Cell::new(0),
-            batch_tick: Cell::new(0),
+            pace: Cell::new(Pace::UNKNOWN),
             tick: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             switches_seen: AtomicU64::new(0),

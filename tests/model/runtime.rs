@@ -15,6 +15,8 @@ pub(crate) mod netpoll;
 pub(crate) mod nouns;
 #[path = "../../src/runtime/own_task.rs"]
 pub(crate) mod own_task;
+#[path = "../../src/runtime/pace.rs"]
+pub(crate) mod pace;
 #[path = "../../src/runtime/pword.rs"]
 pub(crate) mod pword;
 #[path = "../../src/runtime/runq.rs"]

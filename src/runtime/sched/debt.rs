@@ -10,8 +10,7 @@
 //! Timers and descriptors ready many at a time, on a busy server several ten thousand times a second. An M
 //! that was woken for each such batch would mostly come too late to find anything, and take the processor from
 //! whoever has yet to send the next requests. So one is woken where the last in the queue would wait longer than
-//! [`HELP_NS`], going by how many time slices the P has had since the batch before. An idle P seems slow in
-//! this, which is right: nobody minds the wake there.
+//! [`HELP_NS`], going by how long time slices took here of late (runtime/pace.rs).
 //!
 //! Where that was a wrong guess, because somebody computes for longer than those before, sysmon wakes an M: if
 //! goroutines that stood in a queue have still not run 400 us later while another P is free. It is told to look.
@@ -49,10 +48,10 @@ pub(crate) fn look(p: &P) {
 
 /// Several goroutines were readied here together at `now`, by timers or descriptors, and one runs next.
 pub(super) fn note_batch(p: &P, now: u64) {
-    let tick = p.tick.load(Ordering::Relaxed);
-    let slices = tick - p.batch_tick.replace(tick);
-    let each = (now - p.batch_at.replace(now)) / slices.max(1);
-    if each.saturating_mul(p.runq.len() as u64) >= HELP_NS {
+    let mut pace = p.pace.get();
+    pace.begin(now, p.tick.load(Ordering::Relaxed));
+    p.pace.set(pace);
+    if pace.time_of(p.runq.len()) >= HELP_NS {
         idle::wake_p();
         return;
     }
@@ -61,6 +60,15 @@ pub(super) fn note_batch(p: &P, now: u64) {
     fence(Ordering::SeqCst);
     if poll::is_p_free() {
         sched().sysmon.wake_by(now + QUEUE_NS);
+    }
+}
+
+/// The P is about to idle.
+pub(super) fn note_rest(p: &P) {
+    let mut pace = p.pace.get();
+    if pace.is_measured() {
+        pace.end(os::nanotime(), p.tick.load(Ordering::Relaxed));
+        p.pace.set(pace);
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::counters::Counts;
 use super::idle::{self, stop_m, wake_p};
-use super::{poll, sched, stats};
+use super::{debt, poll, sched, stats};
 use crate::runtime::g::{GList, GRef};
 use crate::runtime::m::M;
 use crate::runtime::p::P;
@@ -266,6 +266,7 @@ fn reset_spinning(m: &M) {
 /// only one that was spinning, so a maker may trust the idle count without a lock.
 fn go_idle(m: &'static M) {
     let sched = sched();
+    debt::note_rest(m.p());
     idle::release_p(m);
     if m.spinning.take() {
         sched.counters.stop_spinning();

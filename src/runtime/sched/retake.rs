@@ -195,7 +195,8 @@ impl Watch {
                     .is_some_and(|queued| now - queued.since >= debt::QUEUE_NS);
                 let owes = is_same_next || is_queue_old;
                 let paid = owes && idle::wake_p();
-                paid || is_same_run && self.look_for(p, &mut seen, now)
+                // That is no reason to look again soon.
+                !paid && is_same_run && self.look_for(p, &mut seen, now)
             }
             State::Try | State::Idle | State::Dead => false,
         };

@@ -221,8 +221,10 @@ fn take_cell(token: &Token) -> NonNull<u8> {
     }
 }
 
+/// # Safety
+/// It is one of [`take_cell`], and nobody uses it any more.
 #[inline(never)]
-fn give_cell_back(cell: NonNull<u8>) {
+unsafe fn give_cell_back(cell: NonNull<u8>) {
     let token = park::enter();
     let depot = &sched().pool.cells;
     match token.p() {

@@ -2,6 +2,7 @@
 
 use super::goroutine::GRef;
 use super::keep;
+use crate::runtime::pace::Pace;
 use crate::runtime::pword::{PWord, Word};
 use crate::runtime::runq::RunQ;
 use crate::runtime::sched::sched;
@@ -19,8 +20,7 @@ pub(crate) struct P {
     pub(crate) preempt: AtomicBool,
     pub(crate) debt: Cell<u32>,
     pub(crate) debt_since: Cell<u64>,
-    pub(crate) batch_at: Cell<u64>,
-    pub(crate) batch_tick: Cell<u64>,
+    pub(crate) pace: Cell<Pace>,
     /// Always equal, so whoever looks for a stalled P steals from it. Not loom's: they are hints.
     pub(crate) switches: std::sync::atomic::AtomicU64,
     pub(crate) switches_seen: std::sync::atomic::AtomicU64,
@@ -41,8 +41,7 @@ impl P {
             preempt: AtomicBool::new(false),
             debt: Cell::new(0),
             debt_since: Cell::new(0),
-            batch_at: Cell::new(0),
-            batch_tick: Cell::new(0),
+            pace: Cell::new(Pace::UNKNOWN),
             switches: Default::default(),
             switches_seen: Default::default(),
             tick: AtomicU64::new(1),

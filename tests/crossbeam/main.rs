@@ -68,8 +68,15 @@ fn assert_same(ported: Program, original: Program) {
     let expected = said("original", original);
     assert!(!expected.is_empty(), "it says nothing");
     assert_eq!(said("ported", ported), expected, "on threads");
-    let in_goroutine = said("ported", move || sudog::run(ported));
+    let in_goroutine = said("ported", move || sudog::run(move || kept_on_thread(ported)));
     assert_eq!(in_goroutine, expected, "in a goroutine");
+}
+
+/// Runs the program in a goroutine that keeps its thread: some wait by `std::thread::scope`, whose end unparks
+/// the thread on which it began.
+fn kept_on_thread(program: Program) -> String {
+    let _kept = sudog::runtime::lock_os_thread();
+    program()
 }
 
 macro_rules! programs {

@@ -72,8 +72,8 @@ fn assert_same(ported: Program, original: Program) {
     assert_eq!(in_goroutine, expected, "in a goroutine");
 }
 
-/// Runs the program in a goroutine that keeps its thread: some wait by `std::thread::scope`, whose end unparks
-/// the thread on which it began.
+/// Runs the program in a goroutine that keeps its thread: some wait by `std::thread::scope`, which parks and
+/// unparks the thread on which it began, whichever of them is there by then.
 fn kept_on_thread(program: Program) -> String {
     let _kept = sudog::runtime::lock_os_thread();
     program()

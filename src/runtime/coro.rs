@@ -9,7 +9,7 @@
 //!   +--------------------+  <- Slot::limit + Slot::size
 //!   | colour             |     0 to 15 cache lines, so that stack tops do not share cache sets
 //!   +--------------------+
-//!   | Head               |     the coroutine, the yielder, the link of the free list
+//!   | Head               |     the coroutine, the yielder, the goroutine to begin
 //!   +--------------------+  <- base
 //!   | root, entry, ..    |
 //!   v                    v
@@ -108,7 +108,6 @@ struct Head {
     yielder: Cell<*const Yielder<Resumer, Switch>>,
     /// The goroutine that a resume from the root is to begin.
     first: Cell<Option<GRef>>,
-    next: Cell<Option<Stack>>,
     limit: usize,
     class: u8,
 }
@@ -154,7 +153,6 @@ impl Stack {
                 coroutine,
                 yielder: Cell::new(ptr::null()),
                 first: Cell::new(None),
-                next: Cell::new(None),
                 limit,
                 class,
             });
@@ -280,33 +278,31 @@ fn end_locals(g: GRef, locals: Locals) {
     unsafe { locals.free() };
 }
 
-/// Stacks that nobody uses, last in first out: the one that was touched last is the warmest.
-pub(crate) struct StackList {
-    top: Option<Stack>,
-    len: usize,
-}
+/// Stacks that nobody uses, last in first out: the one that was touched last is the warmest. They are not
+/// linked through their heads: in a long list each of these is a miss, of the cache and of the TLB.
+pub(crate) struct StackList(Vec<Stack>);
 
 impl StackList {
     pub(crate) const fn new() -> StackList {
-        StackList { top: None, len: 0 }
+        StackList(Vec::new())
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.0.len()
     }
 
     #[inline]
     pub(crate) fn push(&mut self, stack: Stack) {
-        stack.head().next.set(self.top.take());
-        self.top = Some(stack);
-        self.len += 1;
+        self.0.push(stack);
     }
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Stack> {
-        let stack = self.top.take()?;
-        self.top = stack.head().next.take();
-        self.len -= 1;
-        Some(stack)
+        self.0.pop()
+    }
+
+    /// Fetches what those who take them will read first, all at a time.
+    pub(crate) fn prefetch(&self) {
+        self.0.iter().for_each(|stack| stack.prefetch());
     }
 }

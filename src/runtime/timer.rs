@@ -34,6 +34,9 @@ pub(crate) const LAST: u64 = NEVER - 1;
 
 const SWEEP_MIN: usize = 64;
 
+/// How many are taken out in one go: their records, all cold, are fetched at a time.
+pub(crate) const BATCH: usize = 16;
+
 /// What is to happen at a deadline.
 pub(crate) enum Target {
     /// The wait ends.
@@ -105,18 +108,22 @@ impl Timers {
         self.due.lock().is_closed = false;
     }
 
-    /// Takes out a target whose time has come, dead or alive.
-    pub(crate) fn pop_due(&self, now: u64) -> Option<Target> {
+    /// Takes out targets whose time has come, dead or alive, the earlier first; at most `limit`, and no more
+    /// than [`BATCH`].
+    pub(crate) fn pop_due(&self, now: u64, limit: usize) -> impl Iterator<Item = Target> {
+        let mut batch = [const { None }; BATCH];
         let mut due = self.due.lock();
-        if due.first() > now {
-            return None;
-        }
-        let target = due.heap.pop();
-        if let Some((_, Target::Wait(next, _))) = due.heap.first() {
-            next.prefetch();
+        for place in batch.iter_mut().take(limit) {
+            if due.first() > now {
+                break;
+            }
+            *place = due.heap.pop();
+            if let Some(Target::Wait(waiter, _)) = place {
+                waiter.prefetch();
+            }
         }
         self.publish(&due);
-        target
+        batch.into_iter().map_while(|target| target)
     }
 
     /// The first deadline at which something will happen, or [`NEVER`]; the dead before it leave.

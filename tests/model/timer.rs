@@ -6,7 +6,7 @@
 use crate::check;
 use crate::runtime::Task;
 use crate::runtime::nouns::keep;
-use crate::runtime::timer::{DEADLINE, Deferred, LAST, NEVER, Target, Term, Timers};
+use crate::runtime::timer::{BATCH, DEADLINE, Deferred, LAST, NEVER, Target, Term, Timers};
 use crate::runtime::{Ticket, Waiter};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -41,6 +41,10 @@ fn push(timers: &Timers, when: u64, target: Target) -> bool {
     is_first.expect("an open heap")
 }
 
+fn pop(timers: &Timers, now: u64) -> Option<Target> {
+    timers.pop_due(now, 1).next()
+}
+
 fn fire(target: Target) -> bool {
     match target {
         Target::Wait(waiter, ticket) => waiter.claim().take(ticket, DEADLINE),
@@ -61,14 +65,33 @@ fn targets_come_out_in_order_and_the_dead_do_not_count() {
         assert!(push(&timers, 10, waits[1].target()));
         assert!(!push(&timers, 20, waits[2].target()));
         assert!(push(&timers, 5, waits[0].target()));
-        assert!(timers.pop_due(4).is_none());
-        assert!(timers.pop_due(5).is_some_and(fire));
+        assert!(pop(&timers, 4).is_none());
+        assert!(pop(&timers, 5).is_some_and(fire));
         assert!(waits[1].end(0) && waits[2].end(0));
         assert_eq!(timers.first(), 10);
         assert_eq!((timers.first_live(), timers.first()), (30, 30));
-        assert!(timers.pop_due(LAST).is_some_and(fire));
+        assert!(pop(&timers, LAST).is_some_and(fire));
         assert_eq!(timers.first(), NEVER);
-        assert!(timers.pop_due(LAST).is_none());
+        assert!(pop(&timers, LAST).is_none());
+    });
+}
+
+#[test]
+fn a_batch_is_what_is_due_up_to_its_limit() {
+    check(None, || {
+        let timers = Timers::new();
+        let waits: Vec<_> = (0..5).map(|_| Wait::new()).collect();
+        for (when, wait) in (1..).zip(&waits) {
+            push(&timers, when, wait.target());
+        }
+        let take = |now, limit| timers.pop_due(now, limit).map(fire).filter(|&fired| fired);
+        assert_eq!(take(4, 2).count(), 2);
+        assert_eq!(timers.first(), 3);
+        assert_eq!(take(4, BATCH).count(), 2);
+        assert_eq!(timers.first(), 5);
+        assert_eq!(take(4, BATCH).count(), 0);
+        assert_eq!(take(5, usize::MAX).count(), 1);
+        assert_eq!(timers.first(), NEVER);
     });
 }
 
@@ -83,7 +106,7 @@ fn the_dead_are_swept_before_the_heap_grows() {
             push(&timers, when, wait.target());
             assert!(wait.end(0));
         }
-        let left: Vec<_> = std::iter::from_fn(|| timers.pop_due(LAST)).collect();
+        let left: Vec<_> = std::iter::from_fn(|| pop(&timers, LAST)).collect();
         assert!(left.len() < 130, "{} are left", left.len());
         assert_eq!(left.into_iter().map(fire).filter(|&fired| fired).count(), 1);
     });
@@ -98,14 +121,14 @@ fn each_target_is_fired_by_one_or_was_ended() {
         let waits = [Wait::new(), Wait::new()];
         push(timers, 1, waits[0].target());
         push(timers, 2, waits[1].target());
-        let run = move || {
-            while let Some(target) = timers.pop_due(2) {
+        let run = move |limit| {
+            for target in timers.pop_due(2, limit) {
                 fired.fetch_add(usize::from(fire(target)), Ordering::Relaxed);
             }
         };
-        let thief = thread::spawn(run);
+        let thief = thread::spawn(move || run(1));
         let ended = thread::spawn(move || waits[0].end(0));
-        run();
+        run(BATCH);
         thief.join().unwrap();
         let ended = usize::from(ended.join().unwrap());
         assert_eq!(fired.load(Ordering::Relaxed) + ended, 2);
@@ -123,7 +146,7 @@ fn who_knows_of_a_push_sees_the_deadline() {
         });
         if pushed.load(Ordering::Acquire) == 1 {
             assert_eq!(timers.first(), 7);
-            assert!(timers.pop_due(7).is_some());
+            assert!(pop(timers, 7).is_some());
         }
         pusher.join().unwrap();
     });

@@ -326,6 +326,8 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
             own.push(stack);
         }
         if let Some(stack) = own.pop() {
+            drop(shelves);
+            own.prefetch();
             return Some(stack);
         }
     }

@@ -25,7 +25,7 @@ use crate::runtime::m::{self, M};
 use crate::runtime::p::P;
 use crate::runtime::pword::State;
 use crate::runtime::task::Task;
-use crate::runtime::timer::{DEADLINE, Deferred, LAST, NEVER, Target};
+use crate::runtime::timer::{BATCH, DEADLINE, Deferred, LAST, NEVER, Target};
 use crate::runtime::waiter::{Kind, Waiter};
 use crate::sys::atomic::Ordering;
 use crate::sys::{self, os};
@@ -77,8 +77,8 @@ pub(crate) fn monotonic(when: Instant) -> u64 {
 /// a switch or two.
 const LOOK_EVERY: u64 = 8;
 
-/// How many of a P's timers are fired in one go, before those who were readied run.
-const BATCH: usize = 64;
+/// How many batches of a P's timers are fired in one go, before those who were readied run.
+const BATCHES: usize = 4;
 
 /// How late a timer may be before sysmon fires it, while a P is free and while all are in use.
 const OVERDUE_NS: u64 = 500_000;
@@ -204,13 +204,19 @@ fn run_some<'a>(ps: impl Iterator<Item = &'a P>, here: &'static P) -> bool {
     let now = os::nanotime();
     let mut fired = Fired::default();
     for p in ps.filter(|p| p.timers.first() <= now) {
-        // What spills would go behind all that wait in the global queue.
-        for _ in 0..here.runq.room().clamp(1, BATCH) {
-            let Some(target) = p.timers.pop_due(now) else {
+        for _ in 0..BATCHES {
+            // What spills would go behind all that wait in the global queue.
+            let mut batch = p.timers.pop_due(now, here.runq.room().max(1)).peekable();
+            if batch.peek().is_none() {
                 break;
-            };
-            let is_first = fired.count == 0;
-            fired.fire(target, |waiter| ready_at(here, waiter, is_first));
+            }
+            let mut readied = [const { None }; BATCH];
+            for (target, place) in batch.zip(&mut readied) {
+                let is_first = fired.count == 0;
+                fired.fire(target, |waiter| *place = ready_at(here, waiter, is_first));
+            }
+            // They run in a moment, most likely. Each is a miss of the TLB, and all are looked up at a time.
+            readied.into_iter().flatten().for_each(Stack::prefetch);
         }
     }
     if fired.count > 1 {
@@ -221,25 +227,25 @@ fn run_some<'a>(ps: impl Iterator<Item = &'a P>, here: &'static P) -> bool {
 }
 
 /// Readies a goroutine at `p`, the caller's own: the first of several before all others there, lest it
-/// wait for a chain of goroutines that ready each other, and the rest behind them.
-fn ready_at(p: &P, waiter: Waiter, is_first: bool) {
+/// wait for a chain of goroutines that ready each other, and the rest behind them. Returns its stack.
+fn ready_at(p: &P, waiter: Waiter, is_first: bool) -> Option<Stack> {
     let g = match waiter.kind() {
         Kind::Goroutine(g) => g,
         Kind::Early(g) if g.latch.ready() => g,
-        Kind::Early(_) => return,
+        Kind::Early(_) => return None,
         Kind::Thread(_) | Kind::Task(_) => sys::fatal!("a timer was to ready a thread or a future"),
     };
     if !ready::make_runnable(g) {
-        return;
+        return None;
     }
-    // It runs in a moment, most likely.
-    g.stack.get().into_iter().for_each(Stack::prefetch);
+    let stack = g.stack.get();
     let behind = if is_first {
         p.runq.push_next(g)
     } else {
         Some(g)
     };
     behind.into_iter().for_each(|g| push_behind(p, g));
+    stack
 }
 
 #[cold]
@@ -247,8 +253,12 @@ fn run_all(now: u64) {
     let token = park::enter();
     let mut fired = Fired::default();
     for p in sched().ps() {
-        while let Some(target) = p.timers.pop_due(now) {
-            fired.fire(target, |waiter| token.ready(waiter));
+        loop {
+            let mut batch = p.timers.pop_due(now, BATCH).peekable();
+            if batch.peek().is_none() {
+                break;
+            }
+            batch.for_each(|target| fired.fire(target, |waiter| token.ready(waiter)));
         }
     }
     fired.finish();

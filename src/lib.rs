@@ -80,8 +80,8 @@
 //! `StdoutLock` of `stdout().lock()`, tokio's `EnterGuard`, tracing's `Entered`, a `ThreadRng` that is kept.
 //! The sign is a guard that is not `Send`. Take them, use them, and drop them before you block; `println!` is
 //! fine. The same goes for a callback of yours that a library calls while it holds such a guard, and for the
-//! closure of a `std::thread::scope`, which parks and unparks the thread on which it began: take [`scope()`], or
-//! keep the goroutine on its thread by [`runtime::lock_os_thread`].
+//! closure of a `std::thread::scope`, which in the end waits on the parker of the thread on which it began: take
+//! [`scope()`], or hold the guard of [`runtime::lock_os_thread`] from before it until after it.
 //!
 //! What a thread-local is for a thread, a [`goroutine_local!`] is for a goroutine: it goes where the
 //! goroutine goes, and may be held across blocking calls. [`sync`] has locks that may be. [`no_park`] guards

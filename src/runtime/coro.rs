@@ -9,7 +9,7 @@
 //!   +--------------------+  <- Slot::limit + Slot::size
 //!   | colour             |     0 to 15 cache lines, so that stack tops do not share cache sets
 //!   +--------------------+
-//!   | Head               |     the coroutine, the yielder, the goroutine to begin
+//!   | Head               |     the coroutine, the yielder, the link of the free list
 //!   +--------------------+  <- base
 //!   | root, entry, ..    |
 //!   v                    v
@@ -108,6 +108,7 @@ struct Head {
     yielder: Cell<*const Yielder<Resumer, Switch>>,
     /// The goroutine that a resume from the root is to begin.
     first: Cell<Option<GRef>>,
+    next: Cell<Option<Stack>>,
     limit: usize,
     class: u8,
 }
@@ -153,6 +154,7 @@ impl Stack {
                 coroutine,
                 yielder: Cell::new(ptr::null()),
                 first: Cell::new(None),
+                next: Cell::new(None),
                 limit,
                 class,
             });
@@ -278,31 +280,34 @@ fn end_locals(g: GRef, locals: Locals) {
     unsafe { locals.free() };
 }
 
-/// Stacks that nobody uses, last in first out: the one that was touched last is the warmest. They are not
-/// linked through their heads: in a long list each of these is a miss, of the cache and of the TLB.
-pub(crate) struct StackList(Vec<Stack>);
+/// A few stacks that nobody uses, last in first out: the one that was touched last is the warmest. Linked
+/// through their heads, so that it takes no memory where there may be none left.
+pub(crate) struct StackList {
+    top: Option<Stack>,
+    len: usize,
+}
 
 impl StackList {
     pub(crate) const fn new() -> StackList {
-        StackList(Vec::new())
+        StackList { top: None, len: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     #[inline]
     pub(crate) fn push(&mut self, stack: Stack) {
-        self.0.push(stack);
+        stack.head().next.set(self.top.take());
+        self.top = Some(stack);
+        self.len += 1;
     }
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Stack> {
-        self.0.pop()
-    }
-
-    /// Fetches what those who take them will read first, all at a time.
-    pub(crate) fn prefetch(&self) {
-        self.0.iter().for_each(|stack| stack.prefetch());
+        let stack = self.top.take()?;
+        self.top = stack.head().next.take();
+        self.len -= 1;
+        Some(stack)
     }
 }

@@ -12,7 +12,8 @@
 //! 3. `first` is the deadline of the head, or [`NEVER`]. It is written under the lock and read without,
 //!    by those who only want to know whether something is due.
 //! 4. Deadlines stand in the heap, so a comparison touches neither waiters nor calls.
-//! 5. A heap is closed while its P is not in use (sched/procs.rs), and empty then.
+//! 5. Who takes entries out fires all of them at once: they are in nobody else's reach.
+//! 6. A heap is closed while its P is not in use (sched/procs.rs), and empty then.
 
 use super::claim::Ticket;
 use super::waiter::Waiter;
@@ -34,7 +35,7 @@ pub(crate) const LAST: u64 = NEVER - 1;
 
 const SWEEP_MIN: usize = 64;
 
-/// How many are taken out in one go: their records, all cold, are fetched at a time.
+/// How many are taken out in one go: the records of goroutines, mostly cold, are fetched all at a time.
 pub(crate) const BATCH: usize = 16;
 
 /// What is to happen at a deadline.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sudog::time::{after, sleep, sleep_async, sleep_until};
 use sudog::{chan, select, spawn};
 
-use crate::support::{LIMIT, Rng, alone_on, goroutine, stress, thread, wait_until};
+use crate::support::{LIMIT, Rng, alone_on, goroutine, mostly, stress, thread, wait_until};
 
 const MS: Duration = Duration::from_millis(1);
 const US: Duration = Duration::from_micros(1);
@@ -288,5 +288,34 @@ fn a_dropped_future_wakes_nobody() {
         // Those that are late may be at it still; a dropped future keeps no waker.
         wait_until(|| Arc::strong_count(&count) == 1);
         assert!(count.0.load(Ordering::SeqCst) <= late);
+    });
+}
+
+/// More are due at once than a P's queue holds: those that do not fit stay where they are, since in the global
+/// queue they would wait for all others.
+#[test]
+fn nobody_who_is_due_is_overtaken_by_many() {
+    const SLEEPERS: usize = 1_000;
+    alone_on(1, || {
+        mostly(|| {
+            let start = Instant::now() + 30 * MS;
+            let woken = Arc::new(AtomicUsize::new(0));
+            let sleepers: Vec<_> = (0..SLEEPERS)
+                .map(|number| {
+                    let woken = woken.clone();
+                    spawn(move || {
+                        sleep_until(start + Duration::from_nanos(number as u64));
+                        woken.fetch_add(1, Ordering::Relaxed).saturating_sub(number)
+                    })
+                })
+                .collect();
+            // All fall due while the only P is in use.
+            spawn(move || {
+                sleep_until(start - MS);
+                while Instant::now() < start + MS {}
+            });
+            let set_back = sleepers.into_iter().map(|sleeper| sleeper.join().unwrap());
+            set_back.max() < Some(SLEEPERS / 8)
+        });
     });
 }

@@ -21,12 +21,11 @@ pub struct OsThreadGuard {
 /// dropped.
 ///
 /// For what belongs to a thread: libraries that keep state in thread-locals, graphics contexts, `setns`,
-/// a scheduling priority; and a `std::thread::scope` within which the goroutine blocks, for it parks and
-/// unparks the thread on which it began. Blocking calls still let other goroutines run, on other threads;
-/// each of them that parks costs two switches of threads. Guards nest: the goroutine is free when the last
-/// of them is dropped. If it ends before, as when a guard is leaked, its thread ends with it and is not used
-/// again.
-/// On a plain thread this does nothing. Never blocks.
+/// a scheduling priority; and a `std::thread::scope` within which the goroutine blocks, for in the end that
+/// waits on the parker of the thread on which it began. Blocking calls still let other goroutines run, on
+/// other threads; each of them that parks costs two switches of threads. Guards nest: the goroutine is free
+/// when the last of them is dropped. If it ends before, as when a guard is leaked, its thread ends with it and
+/// is not used again. On a plain thread this does nothing. Never blocks.
 ///
 /// [`Builder::pinned`](crate::Builder::pinned) locks a goroutine from its first run to its end.
 ///

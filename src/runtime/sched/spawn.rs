@@ -44,11 +44,12 @@ pub(crate) struct Pool {
     ended: AtomicU64,
 }
 
-/// Stacks of one class that belong to no P, or else goroutines that wait for one.
+/// Stacks of one class that belong to no P, or else goroutines that wait for one. There may be very many:
+/// were they linked, each would be a miss, of the cache and of the TLB, and all one after the other.
 struct Shelf {
-    stacks: StackList,
+    stacks: Vec<Stack>,
     /// Those whose memory was given back; taken when there are no others.
-    trimmed: StackList,
+    trimmed: Vec<Stack>,
     /// The least length of `stacks` since [`watch_idle_stacks`], and how many of them nobody had needed
     /// by then.
     least: usize,
@@ -59,8 +60,8 @@ struct Shelf {
 impl Shelf {
     const fn new() -> Shelf {
         Shelf {
-            stacks: StackList::new(),
-            trimmed: StackList::new(),
+            stacks: Vec::new(),
+            trimmed: Vec::new(),
             least: 0,
             idle: 0,
             waiting: GList::new(),
@@ -72,6 +73,12 @@ impl Shelf {
         self.least = self.least.min(self.stacks.len());
         self.idle = self.idle.min(self.stacks.len());
         stack
+    }
+
+    /// Fetches what will be read of the next `count`, all at a time.
+    fn prefetch(&self, count: usize) {
+        let next = self.stacks.iter().rev().take(count);
+        next.for_each(|stack| stack.prefetch());
     }
 }
 
@@ -320,14 +327,13 @@ fn take_from_pool(p: &P, g: GRef) -> Option<Stack> {
         } else {
             STACKS_MAX / 2
         };
+        shelves[class].prefetch(wanted);
         while own.len() < wanted
             && let Some(stack) = shelves[class].pop()
         {
             own.push(stack);
         }
         if let Some(stack) = own.pop() {
-            drop(shelves);
-            own.prefetch();
             return Some(stack);
         }
     }
@@ -393,7 +399,7 @@ pub(super) fn shelve_trimmed(stack: Stack) {
     shelve_in(stack, |shelf| &mut shelf.trimmed);
 }
 
-fn shelve_in(stack: Stack, list: fn(&mut Shelf) -> &mut StackList) {
+fn shelve_in(stack: Stack, list: fn(&mut Shelf) -> &mut Vec<Stack>) {
     let sched = sched();
     let mut shelves = sched.pool.stacks.lock();
     let shelf = &mut shelves[usize::from(stack.class())];

@@ -5,7 +5,7 @@
 //!
 //! - the M that has the P, when it looks for work, and every few goroutines before that;
 //! - any M that has run out of work, for the Ps that idle: so nothing is handed on when a P idles;
-//! - a thief, in its last round, for those whose M is stuck in something;
+//! - a thief, in its last round, for those whose M is stuck in something, but for the few it has in its hands;
 //! - sysmon, where a P is free and nobody looked in time, or all are in use by goroutines that go on and
 //!   on.
 //!
@@ -77,8 +77,8 @@ pub(crate) fn monotonic(when: Instant) -> u64 {
 /// a switch or two.
 const LOOK_EVERY: u64 = 8;
 
-/// How many batches of a P's timers are fired in one go, before those who were readied run.
-const BATCHES: usize = 4;
+/// How many of a P's timers are fired in one go, before those who were readied run.
+const FIRED_MAX: usize = 64;
 
 /// How late a timer may be before sysmon fires it, while a P is free and while all are in use.
 const OVERDUE_NS: u64 = 500_000;
@@ -204,19 +204,11 @@ fn run_some<'a>(ps: impl Iterator<Item = &'a P>, here: &'static P) -> bool {
     let now = os::nanotime();
     let mut fired = Fired::default();
     for p in ps.filter(|p| p.timers.first() <= now) {
-        for _ in 0..BATCHES {
-            // What spills would go behind all that wait in the global queue.
-            let mut batch = p.timers.pop_due(now, here.runq.room().max(1)).peekable();
-            if batch.peek().is_none() {
-                break;
-            }
-            let mut readied = [const { None }; BATCH];
-            for (target, place) in batch.zip(&mut readied) {
-                let is_first = fired.count == 0;
-                fired.fire(target, |waiter| *place = ready_at(here, waiter, is_first));
-            }
-            // They run in a moment, most likely. Each is a miss of the TLB, and all are looked up at a time.
-            readied.into_iter().flatten().for_each(Stack::prefetch);
+        // What spills would go behind all that wait in the global queue.
+        let mut left = here.runq.room().clamp(1, FIRED_MAX);
+        while left > 0 {
+            let count = fire_batch(p, now, left, here, &mut fired);
+            left = if count < BATCH { 0 } else { left - count };
         }
     }
     if fired.count > 1 {
@@ -224,6 +216,22 @@ fn run_some<'a>(ps: impl Iterator<Item = &'a P>, here: &'static P) -> bool {
         debt::note_batch(here, now);
     }
     fired.finish()
+}
+
+/// Does at most `limit` of what is due of `p`, and returns how many timers that were.
+fn fire_batch(p: &P, now: u64, limit: usize, here: &P, fired: &mut Fired) -> usize {
+    let mut stacks = [const { None }; BATCH];
+    let mut count = 0;
+    for target in p.timers.pop_due(now, limit) {
+        let is_first = fired.count == 0;
+        fired.fire(target, |waiter| {
+            stacks[count] = ready_at(here, waiter, is_first)
+        });
+        count += 1;
+    }
+    // They run in a moment, most likely. Each is a miss of the TLB, and all are looked up at a time.
+    stacks.into_iter().flatten().for_each(Stack::prefetch);
+    count
 }
 
 /// Readies a goroutine at `p`, the caller's own: the first of several before all others there, lest it
@@ -253,11 +261,8 @@ fn run_all(now: u64) {
     let token = park::enter();
     let mut fired = Fired::default();
     for p in sched().ps() {
-        loop {
-            let mut batch = p.timers.pop_due(now, BATCH).peekable();
-            if batch.peek().is_none() {
-                break;
-            }
+        while p.timers.first() <= now {
+            let batch = p.timers.pop_due(now, BATCH);
             batch.for_each(|target| fired.fire(target, |waiter| token.ready(waiter)));
         }
     }

@@ -12,7 +12,7 @@
 //! 3. `first` is the deadline of the head, or [`NEVER`]. It is written under the lock and read without,
 //!    by those who only want to know whether something is due.
 //! 4. Deadlines stand in the heap, so a comparison touches neither waiters nor calls.
-//! 5. Who takes entries out fires all of them at once: they are in nobody else's reach.
+//! 5. Who takes out what is due fires all of it then and there, for nobody else can reach it any more.
 //! 6. A heap is closed while its P is not in use (sched/procs.rs), and empty then.
 
 use super::claim::Ticket;

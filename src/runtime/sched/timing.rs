@@ -5,7 +5,7 @@
 //!
 //! - the M that has the P, when it looks for work, and every few goroutines before that;
 //! - any M that has run out of work, for the Ps that idle: so nothing is handed on when a P idles;
-//! - a thief, in its last round, for those whose M is stuck in something, but for the few it has in its hands;
+//! - a thief, in its last round, for those whose M is stuck in something, but for those this has in hand;
 //! - sysmon, where a P is free and nobody looked in time, or all are in use by goroutines that go on and
 //!   on.
 //!

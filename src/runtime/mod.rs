@@ -53,6 +53,7 @@ mod p;
 mod pace;
 pub(crate) mod parker;
 mod pword;
+mod room;
 mod runq;
 mod sched;
 pub(crate) mod stack;

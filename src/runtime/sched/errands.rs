@@ -1,8 +1,9 @@
-//! What sysmon does besides watching: it answers SIGQUIT, traces, names those that stall, trims stacks, and
-//! follows the number of CPUs.
+//! What sysmon does besides watching: it answers SIGQUIT, traces, names those that stall, trims stacks, follows
+//! the number of CPUs, and sees how many of them others leave us.
 
 use super::procs::Follower;
 use super::quit;
+use super::room::Lookout;
 use super::stall::Stalls;
 use super::trace::Trace;
 use super::trim::Trim;
@@ -12,6 +13,7 @@ pub(super) struct Errands {
     stalls: Stalls,
     trim: Trim,
     procs: Follower,
+    room: Lookout,
 }
 
 impl Errands {
@@ -21,6 +23,7 @@ impl Errands {
             stalls: Stalls::new(),
             trim: Trim::new(now),
             procs: Follower::new(now),
+            room: Lookout::new(now),
         }
     }
 
@@ -31,6 +34,7 @@ impl Errands {
         self.stalls.look(now);
         self.trim.look(now);
         self.procs.look(now);
+        self.room.look(now);
     }
 
     /// How long (ns) sysmon may sleep that would sleep for `limit`, or for good.

@@ -37,6 +37,7 @@
 //! | `trace` | writing a line about the scheduler now and then |
 //! | `stall` | naming goroutines that hold a thread for long |
 //! | `trim` | giving back what stacks no longer use |
+//! | `room` | how many processors others leave us |
 //!
 //! There is one scheduler a process, made at first use and never taken down: at the end of `main`
 //! the process ends under the feet of whatever still runs, as in Go.
@@ -81,6 +82,7 @@ pub(crate) mod quit;
 pub(crate) mod ready;
 mod reap;
 pub(crate) mod retake;
+mod room;
 pub(crate) mod run;
 pub(crate) mod spawn;
 pub(crate) mod stall;
@@ -98,6 +100,7 @@ use super::g::GList;
 use super::m;
 use super::netpoll::{Free, Netpoll};
 use super::p::P;
+use super::room::Room;
 use crate::sys::atomic::AtomicUsize;
 use crate::sys::lock::Lock;
 use crate::sys::os;
@@ -120,6 +123,7 @@ pub(crate) struct Sched {
     pub(crate) polling: poll::Polling,
     pub(crate) timers: timing::Timing,
     pub(crate) lowered: retake::Lowered,
+    pub(crate) room: Room,
     pub(crate) sysmon: sysmon::Sysmon,
 }
 
@@ -139,6 +143,7 @@ static SCHED: Sched = Sched {
     polling: poll::Polling::new(),
     timers: timing::Timing,
     lowered: retake::Lowered::new(),
+    room: Room::new(),
     sysmon: sysmon::Sysmon::new(),
 };
 

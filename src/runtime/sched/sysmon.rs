@@ -26,7 +26,9 @@
 use super::errands::Errands;
 use super::retake::SLICE_NS;
 use super::timing::far_future;
-use super::{deadlock, idle, no_park, park, poll, reap, retake, run, sched, spawn, threadless};
+use super::{
+    deadlock, debt, idle, no_park, park, poll, reap, retake, run, sched, spawn, threadless,
+};
 use crate::runtime::coro::Commit;
 use crate::runtime::g::{Place, WaitReason};
 use crate::runtime::m::M;
@@ -263,9 +265,11 @@ impl Watch {
         if self.are_descriptors_busy {
             self.looks = (looks, now);
         }
-        let has_been_long = now - self.looks.1 >= SLICE_NS;
+        let unlooked_ns = now - self.looks.1;
+        let has_been_long = unlooked_ns >= SLICE_NS;
         // Who has looked since the last round will again before the next, most likely.
-        if self.are_descriptors_busy || !poll::is_look_due(has_been_long) {
+        let is_early = self.are_descriptors_busy || unlooked_ns < debt::patience().look_ns;
+        if is_early || !poll::is_look_due(has_been_long) {
             return false;
         }
         let found_any = poll::look_from_outside();

@@ -1,4 +1,5 @@
-//! How fast a P goes: what a time slice takes, as of the last stretch of work that was measured.
+//! How fast a P goes, and how far it lags behind: what a time slice takes, as of the last stretch of work that was
+//! measured, and since when there are more events than its M takes at once.
 //!
 //! A stretch begins with a batch of goroutines that become runnable together, and ends with the next one or when
 //! the P idles. So the time in which a P has nothing to do is not counted.
@@ -8,6 +9,7 @@
 pub(crate) struct Pace {
     slice_ns: u64,
     stretch: Option<Stretch>,
+    behind_since: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -22,6 +24,7 @@ impl Pace {
     pub(crate) const UNKNOWN: Pace = Pace {
         slice_ns: u64::MAX,
         stretch: None,
+        behind_since: None,
     };
 
     pub(crate) fn is_measured(&self) -> bool {
@@ -41,9 +44,18 @@ impl Pace {
         }
     }
 
-    /// How long so many slices will take.
-    pub(crate) fn time_of(&self, slices: usize) -> u64 {
-        self.slice_ns.saturating_mul(slices as u64)
+    /// Notes whether a look for events has left some that it had no place for.
+    pub(crate) fn lag(&mut self, is_behind: bool, now: impl FnOnce() -> u64) {
+        self.behind_since = is_behind.then(|| self.behind_since.unwrap_or_else(now));
+    }
+
+    /// How long the last of so many slices will have waited for its turn, or an event before them has.
+    pub(crate) fn wait_of(&self, slices: usize, now: u64) -> u64 {
+        let lag = self
+            .behind_since
+            .map_or(0, |since| now.saturating_sub(since));
+        let ahead = self.slice_ns.saturating_mul(slices as u64);
+        lag.saturating_add(ahead)
     }
 }
 
@@ -54,7 +66,7 @@ mod tests {
     #[test]
     fn nothing_known_is_slow() {
         assert_eq!(
-            (Pace::UNKNOWN.time_of(0), Pace::UNKNOWN.time_of(2)),
+            (Pace::UNKNOWN.wait_of(0, 9), Pace::UNKNOWN.wait_of(2, 9)),
             (0, u64::MAX)
         );
     }
@@ -63,11 +75,11 @@ mod tests {
     fn a_stretch_is_measured_from_batch_to_batch() {
         let mut pace = Pace::UNKNOWN;
         pace.begin(1_000, 10);
-        assert_eq!(pace.time_of(1), u64::MAX);
+        assert_eq!(pace.wait_of(1, 9_000), u64::MAX);
         pace.begin(5_000, 14);
-        assert_eq!(pace.time_of(3), 3_000);
+        assert_eq!(pace.wait_of(3, 9_000), 3_000);
         pace.begin(5_500, 15);
-        assert_eq!(pace.time_of(3), 1_500);
+        assert_eq!(pace.wait_of(3, 9_000), 1_500);
     }
 
     #[test]
@@ -78,7 +90,7 @@ mod tests {
         assert!(!pace.is_measured());
         pace.end(9_000, 12);
         pace.begin(1_000_000, 12);
-        assert_eq!(pace.time_of(1), 1_000);
+        assert_eq!(pace.wait_of(1, 9_000), 1_000);
     }
 
     #[test]
@@ -89,6 +101,20 @@ mod tests {
         pace.end(8_000, 10);
         assert!(pace.is_measured());
         pace.end(9_000, 12);
-        assert_eq!(pace.time_of(1), 4_000);
+        assert_eq!(pace.wait_of(1, 9_000), 4_000);
+    }
+
+    #[test]
+    fn who_lags_behind_has_kept_others_waiting_since() {
+        let mut pace = Pace::UNKNOWN;
+        pace.begin(1_000, 10);
+        pace.begin(5_000, 14);
+        pace.lag(false, || 5_000);
+        assert_eq!(pace.wait_of(3, 5_000), 3_000);
+        pace.lag(true, || 6_000);
+        pace.lag(true, || 8_000);
+        assert_eq!(pace.wait_of(3, 8_000), 5_000);
+        pace.lag(false, || 9_000);
+        assert_eq!(pace.wait_of(3, 9_000), 3_000);
     }
 }

@@ -1,126 +1,179 @@
-//! Room: how many processors the rest of the machine leaves this process.
+//! Room: whether one more of our threads would find a processor, or take it from another.
 //!
-//! That is those that had nothing to do, and those that we used ourselves, lately. A thread that is woken beyond
-//! that takes the processor from somebody: from one of ours, which it was to help, or from the client on the
-//! same machine that has yet to send the next requests. So those whom it would help wait longer (sched/debt.rs).
+//! A thread that is woken where all processors are in use takes one from somebody: from a thread of ours, which
+//! it was to help, or from the client on the same machine that has yet to send the next requests. Then it is
+//! better left asleep, unless those whom it would help wait for long (sched/debt.rs).
 //!
-//! Where the others want more than all processors, though, threads wait for them whether we wake one more or
-//! not, and by keeping back we would only get less than our share. How much others want cannot be read, so it is
-//! tried: where the room is limited, and threads wait all the same, it is not for a while, and longer each time.
+//! The system does not say whether it is so: idle processors may be out of our reach, and busy ones may be busy
+//! with what gives way to us. So we go by what our own threads meet, and try:
 //!
-//! It is a hint. Where the system does not say what it takes there is always room. Where there are idle
-//! processors that we may not use (an affinity, the quota of a control group) there seems to be more than there
-//! is.
+//! | as ever, our threads | kept back, they | |
+//! |---|---|---|
+//! | seldom wait for a processor | | there is room |
+//! | wait for one | seldom wait, and get as much done | room is scarce: one thread less just fits |
+//! | wait for one | wait all the same, or get less done | others want it too: we should not give way |
+//!
+//! What came of it stands for a while, longer each time that it comes out the same: 0.4 to 6.4 s.
+//!
+//! It is a hint. Where the system does not say how long threads wait there is always room.
 #![forbid(unsafe_code)]
 
-use crate::sys::atomic::{AtomicU32, Ordering};
+use crate::sys::atomic::{AtomicBool, Ordering};
 
-/// As of the last time somebody looked, in hundredths of a processor.
-pub(crate) struct Room(AtomicU32);
-
-const UNLIMITED: u32 = u32::MAX;
+pub(crate) struct Room {
+    is_scarce: AtomicBool,
+    /// Whether anybody has asked since somebody looked.
+    is_asked_for: AtomicBool,
+}
 
 impl Room {
     pub(crate) const fn new() -> Room {
-        Room(AtomicU32::new(UNLIMITED))
+        Room {
+            is_scarce: AtomicBool::new(false),
+            is_asked_for: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.is_scarce.load(Ordering::Relaxed)
+    }
+
+    /// Has somebody look: it is about to matter.
+    #[inline]
+    pub(crate) fn ask(&self) {
+        if !self.is_asked_for.load(Ordering::Relaxed) {
+            self.is_asked_for.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// For sysmon: whether it is to look.
+    pub(crate) fn take_asked(&self) -> bool {
+        self.is_asked_for.swap(false, Ordering::Relaxed)
     }
 
     /// For sysmon.
-    pub(crate) fn set(&self, hundredths: u32) {
-        self.0.store(hundredths, Ordering::Relaxed);
-    }
-
-    /// Whether so many of our threads can run at once, and have at least half a processor each that nobody
-    /// else wants.
-    #[inline]
-    pub(crate) fn is_for(&self, threads: usize) -> bool {
-        is_enough(self.0.load(Ordering::Relaxed), threads)
+    pub(crate) fn set_scarce(&self, is_scarce: bool) {
+        self.is_scarce.store(is_scarce, Ordering::Relaxed);
     }
 }
 
-fn is_enough(hundredths: u32, threads: usize) -> bool {
-    (hundredths as usize).saturating_add(50) >= 100 * threads
-}
-
-/// What the system's clocks said (ns).
+/// What our threads did for a while.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading {
-    pub(crate) now: u64,
-    /// How long the processors have had nothing to do, all together.
-    pub(crate) idle: u64,
-    /// How long this process has run, on all of them.
-    pub(crate) own: u64,
-    /// How long somebody has waited for a processor that was in use, on the average of those.
-    pub(crate) waited: u64,
+pub(crate) struct Stretch {
+    pub(crate) length_ns: u64,
+    /// How long they ran, and waited for a processor, all together.
+    pub(crate) ran_ns: u64,
+    pub(crate) waited_ns: u64,
+    /// How many time slices goroutines have had.
+    pub(crate) slices: u64,
 }
 
-/// What to make of one reading after the other.
+impl Stretch {
+    const NONE: Stretch = Stretch {
+        length_ns: 0,
+        ran_ns: 0,
+        waited_ns: 0,
+        slices: 0,
+    };
+
+    /// Whether they had something to do, and waited for a fifth of the time that it took. Those who have a
+    /// processor to themselves wait for a twentieth, those who have not for a third; there is little in between.
+    fn has_waited(self) -> bool {
+        let wanted = self.ran_ns + self.waited_ns;
+        wanted > self.length_ns / 2 && self.waited_ns > wanted / 5
+    }
+
+    /// Whether no more than a tenth less was done. That much may be chance.
+    fn is_as_quick_as(self, other: Stretch) -> bool {
+        let over = |slices, length| u128::from(slices) * u128::from(length);
+        10 * over(self.slices, other.length_ns) >= 9 * over(other.slices, self.length_ns)
+    }
+}
+
+/// What to make of one stretch after the other.
 pub(crate) struct Survey {
-    last: Option<Reading>,
-    room: u32,
-    /// For how many readings there is no limit, and for how many there was none the last time.
-    pause: u32,
-    pause_before: u32,
+    phase: Phase,
+    /// The last one before a trial.
+    before: Stretch,
+    /// What came of the last trial, and for how many stretches that was to stand.
+    verdict: Option<bool>,
+    dwell: u32,
 }
 
-/// More of the time than this nobody waits for a processor who does not compete for it.
-const WAITED_PERCENT: u64 = 20;
+#[derive(Clone, Copy)]
+enum Phase {
+    /// As ever, at least for so many stretches.
+    Free(u32),
+    /// Kept back, to be compared with what was before, in as many stretches more.
+    Trial(u32),
+    /// Kept back, for so many stretches.
+    Scarce(u32),
+}
 
-const PAUSE_MAX: u32 = 64;
+/// An M that is awake may take a moment to find out that it is not needed.
+const TRIALS: u32 = 2;
+
+const DWELL_MIN: u32 = 8;
+const DWELL_MAX: u32 = 128;
 
 impl Survey {
     pub(crate) const fn new() -> Survey {
         Survey {
-            last: None,
-            room: UNLIMITED,
-            pause: 0,
-            pause_before: 0,
+            phase: Phase::Free(0),
+            before: Stretch::NONE,
+            verdict: None,
+            dwell: 0,
         }
     }
 
-    /// How much room there is, by this reading, for as many threads as may run at once.
-    pub(crate) fn note(&mut self, reading: Option<Reading>, threads: usize) -> u32 {
-        let passed = self.last.zip(reading).map(|(last, now)| now.since(last));
-        self.last = reading;
-        self.room = match passed {
-            None => UNLIMITED,
-            Some(_) if self.pause > 0 => {
-                self.pause -= 1;
-                UNLIMITED
-            }
-            Some(passed) => self.judge(passed, threads),
+    /// Whether room is scarce from now on, after this stretch, if anything is known of it.
+    pub(crate) fn note(&mut self, stretch: Option<Stretch>) -> bool {
+        self.phase = match stretch {
+            Some(stretch) => self.next(stretch),
+            None => self.forget(),
         };
-        self.room
+        !matches!(self.phase, Phase::Free(_))
     }
 
-    fn judge(&mut self, passed: Reading, threads: usize) -> u32 {
-        if is_enough(self.room, threads) {
-            return passed.room();
-        }
-        if passed.waited > passed.now * WAITED_PERCENT / 100 {
-            self.pause_before = (self.pause_before * 2).clamp(1, PAUSE_MAX);
-            self.pause = self.pause_before - 1;
-            return UNLIMITED;
-        }
-        self.pause_before = 0;
-        passed.room()
-    }
-}
-
-impl Reading {
-    /// What has passed on each clock. One may have been corrected, and seem to go back.
-    fn since(self, before: Reading) -> Reading {
-        Reading {
-            now: self.now.saturating_sub(before.now).max(1),
-            idle: self.idle.saturating_sub(before.idle),
-            own: self.own.saturating_sub(before.own),
-            waited: self.waited.saturating_sub(before.waited),
+    fn next(&mut self, stretch: Stretch) -> Phase {
+        let has_waited = stretch.has_waited();
+        match self.phase {
+            Phase::Free(_) if !has_waited => self.forget(),
+            Phase::Free(0) => {
+                self.before = stretch;
+                Phase::Trial(TRIALS - 1)
+            }
+            Phase::Free(left) => Phase::Free(left - 1),
+            Phase::Trial(left) => {
+                let fits = !has_waited && stretch.is_as_quick_as(self.before);
+                match left {
+                    1.. if !fits => Phase::Trial(left - 1),
+                    _ => self.judge(fits),
+                }
+            }
+            // By chance, or others want more now.
+            Phase::Scarce(_) if has_waited => Phase::Trial(TRIALS - 1),
+            Phase::Scarce(0) => Phase::Free(0),
+            Phase::Scarce(left) => Phase::Scarce(left - 1),
         }
     }
 
-    fn room(self) -> u32 {
-        let hundredths = u128::from(self.idle + self.own) * 100 / u128::from(self.now);
-        hundredths.try_into().unwrap_or(UNLIMITED)
+    fn judge(&mut self, is_scarce: bool) -> Phase {
+        self.dwell = match self.verdict == Some(is_scarce) {
+            true => (self.dwell * 2).min(DWELL_MAX),
+            false => DWELL_MIN,
+        };
+        self.verdict = Some(is_scarce);
+        match is_scarce {
+            true => Phase::Scarce(self.dwell - 1),
+            false => Phase::Free(self.dwell - 1),
+        }
+    }
+
+    fn forget(&mut self) -> Phase {
+        self.verdict = None;
+        Phase::Free(0)
     }
 }
 
@@ -130,104 +183,110 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// The clocks of a machine with two processors, on which we have two threads.
-    struct Machine {
-        clocks: Reading,
-        survey: Survey,
+    /// A tenth of a second in which our threads did so much.
+    fn stretch(ran_ms: u64, waited_ms: u64, slices: u64) -> Option<Stretch> {
+        Some(Stretch {
+            length_ns: 100 * MS,
+            ran_ns: ran_ms * MS,
+            waited_ns: waited_ms * MS,
+            slices,
+        })
     }
 
-    impl Machine {
-        fn new() -> Machine {
-            let clocks = Reading {
-                now: 700 * MS,
-                idle: 1_000 * MS,
-                own: 50 * MS,
-                waited: 3 * MS,
-            };
-            let mut survey = Survey::new();
-            assert_eq!(survey.note(Some(clocks), 2), UNLIMITED);
-            Machine { clocks, survey }
+    /// For which of so many stretches room was found to be scarce, on a machine where that has this effect.
+    fn scarce(
+        survey: &mut Survey,
+        count: usize,
+        as_ever: Option<Stretch>,
+        kept_back: Option<Stretch>,
+    ) -> Vec<usize> {
+        let mut is_scarce = false;
+        let mut next = || {
+            let before = is_scarce;
+            is_scarce = survey.note(if before { kept_back } else { as_ever });
+            before
+        };
+        (0..count).filter(|_| next()).collect()
+    }
+
+    #[test]
+    fn who_seldom_waits_has_room() {
+        let mut survey = Survey::new();
+        let as_ever = stretch(190, 10, 100);
+        assert_eq!(scarce(&mut survey, 100, as_ever, None), []);
+    }
+
+    #[test]
+    fn who_has_little_to_do_is_not_kept_back() {
+        let mut survey = Survey::new();
+        let as_ever = stretch(25, 25, 100);
+        assert_eq!(scarce(&mut survey, 100, as_ever, None), []);
+    }
+
+    #[test]
+    fn one_thread_that_just_fits_stays_alone() {
+        let mut survey = Survey::new();
+        let (as_ever, kept_back) = (stretch(95, 65, 100), stretch(99, 1, 116));
+        let all = scarce(&mut survey, 300, as_ever, kept_back);
+        let free: Vec<_> = (0..300).filter(|n| !all.contains(n)).collect();
+        // Between them a trial, and 8, 16, 32, 64 and 128 stretches for which that stands.
+        assert_eq!(free, [0, 10, 28, 62, 128, 258]);
+    }
+
+    #[test]
+    fn nobody_gives_way_to_those_who_want_more_than_there_is() {
+        let mut survey = Survey::new();
+        let (as_ever, kept_back) = (stretch(95, 85, 100), stretch(65, 35, 100));
+        let tried = scarce(&mut survey, 300, as_ever, kept_back);
+        assert_eq!(tried, [1, 2, 11, 12, 29, 30, 63, 64, 129, 130, 259, 260]);
+    }
+
+    #[test]
+    fn nobody_gives_way_who_would_get_less_done() {
+        let mut survey = Survey::new();
+        let (as_ever, kept_back) = (stretch(140, 40, 140), stretch(99, 1, 100));
+        let tried = scarce(&mut survey, 50, as_ever, kept_back);
+        assert_eq!(tried, [1, 2, 11, 12, 29, 30]);
+    }
+
+    #[test]
+    fn stretches_of_different_length_compare() {
+        let of = |length_ns, slices| Stretch {
+            length_ns,
+            ran_ns: 0,
+            waited_ns: 0,
+            slices,
+        };
+        assert!(of(200 * MS, 180).is_as_quick_as(of(100 * MS, 100)));
+        assert!(!of(200 * MS, 179).is_as_quick_as(of(100 * MS, 100)));
+    }
+
+    #[test]
+    fn a_trial_may_fail_once() {
+        let mut survey = Survey::new();
+        assert!(survey.note(stretch(95, 65, 100)));
+        assert!(survey.note(stretch(96, 93, 130)));
+        for _ in 0..8 {
+            assert!(survey.note(stretch(99, 1, 116)));
         }
-
-        /// The room after 100 ms of which so much was idle, was ours, and saw somebody wait.
-        fn pass(&mut self, idle_ms: u64, own_ms: u64, waited_ms: u64) -> Room {
-            self.clocks.now += 100 * MS;
-            self.clocks.idle += idle_ms * MS;
-            self.clocks.own += own_ms * MS;
-            self.clocks.waited += waited_ms * MS;
-            let room = Room::new();
-            room.set(self.survey.note(Some(self.clocks), 2));
-            room
-        }
+        assert!(!survey.note(stretch(99, 1, 116)));
     }
 
     #[test]
-    fn what_nobody_knows_is_room_enough() {
-        assert!(Room::new().is_for(1 << 20));
-        let mut machine = Machine::new();
-        assert!(!machine.pass(0, 0, 0).is_for(1));
-        assert_eq!(machine.survey.note(None, 2), UNLIMITED);
-        assert!(machine.pass(0, 0, 0).is_for(1 << 20));
-        assert!(!machine.pass(0, 0, 0).is_for(1));
-    }
-
-    #[test]
-    fn idle_processors_are_room() {
-        let room = Machine::new().pass(300, 100, 0);
-        assert!(room.is_for(4));
-        assert!(!room.is_for(5));
-    }
-
-    #[test]
-    fn what_we_use_ourselves_is_room() {
-        let room = Machine::new().pass(0, 200, 0);
-        assert!(room.is_for(2));
-        assert!(!room.is_for(3));
-    }
-
-    #[test]
-    fn half_a_processor_is_enough() {
-        assert!(Machine::new().pass(50, 100, 0).is_for(2));
-        assert!(!Machine::new().pass(49, 100, 0).is_for(2));
-    }
-
-    #[test]
-    fn a_client_that_needs_a_processor_leaves_one_of_two() {
-        let mut machine = Machine::new();
-        // At first two threads of ours wait for one another, and for the client.
-        assert!(!machine.pass(5, 100, 60).is_for(2));
-        for _ in 0..100 {
-            let room = machine.pass(5, 100, 4);
-            assert!(room.is_for(1) && !room.is_for(2));
-        }
-    }
-
-    #[test]
-    fn clients_that_leave_nobody_in_peace_are_no_limit() {
-        let mut machine = Machine::new();
-        let limited: Vec<_> = (0..200)
-            .filter(|_| !machine.pass(20, 70, 45).is_for(2))
-            .collect();
-        assert_eq!(limited, [0, 2, 5, 10, 19, 36, 69, 134, 199]);
-        // The trial of the last was met by less, and it begins anew.
-        (200..300).for_each(|_| assert!(!machine.pass(5, 100, 4).is_for(2)));
-        assert!(machine.pass(5, 100, 45).is_for(2));
-        assert!(!machine.pass(5, 100, 45).is_for(2));
-    }
-
-    #[test]
-    fn who_waits_where_nothing_is_limited_says_nothing() {
-        let mut machine = Machine::new();
-        assert!(machine.pass(80, 100, 90).is_for(2));
-        assert!(!machine.pass(5, 100, 90).is_for(2));
-    }
-
-    #[test]
-    fn clocks_that_go_back_leave_nothing() {
-        let mut machine = Machine::new();
-        machine.clocks.now -= 100 * MS;
-        machine.clocks.idle -= 10 * MS;
-        machine.clocks.waited -= MS;
-        assert!(!machine.pass(0, 0, 0).is_for(1));
+    fn what_changes_is_tried_anew() {
+        let mut survey = Survey::new();
+        let (as_ever, kept_back) = (stretch(95, 65, 100), stretch(99, 1, 116));
+        let settled = scarce(&mut survey, 120, as_ever, kept_back);
+        assert_eq!(settled.last(), Some(&119));
+        // Somebody else begins to compete,
+        let contested = stretch(65, 35, 80);
+        assert!(survey.note(contested) && survey.note(contested) && !survey.note(contested));
+        assert_eq!(scarce(&mut survey, 9, contested, contested), [8]);
+        // nobody has anything to do,
+        assert!(!survey.note(None));
+        assert_eq!(scarce(&mut survey, 4, as_ever, kept_back), [1, 2, 3]);
+        // or there is room.
+        assert!(!survey.note(None));
+        assert_eq!(scarce(&mut survey, 9, kept_back, None), []);
     }
 }

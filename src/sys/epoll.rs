@@ -53,6 +53,11 @@ impl Events {
         self.iter().next().is_none()
     }
 
+    /// Whether there may be more that it had no place for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == BATCH
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
         const LASTING: libc::c_int =
             libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI;

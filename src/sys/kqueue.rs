@@ -63,6 +63,11 @@ impl Events {
         self.iter().next().is_none()
     }
 
+    /// Whether there may be more that it had no place for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == BATCH
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
         let of_descriptors = self.raw().filter(|raw| raw.filter != system::EVFILT_USER);
         of_descriptors.map(|raw| {

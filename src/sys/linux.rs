@@ -183,11 +183,6 @@ pub(crate) fn cpu_count() -> usize {
     if written > 0 { count as usize } else { 1 }
 }
 
-/// How long (ns) this process has run so far, on all processors.
-pub(crate) fn process_cpu_time() -> u64 {
-    clock(libc::CLOCK_PROCESS_CPUTIME_ID).unwrap_or(0)
-}
-
 /// How many threads this process has, or `None` where that cannot be read.
 pub(crate) fn thread_count() -> Option<usize> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -208,11 +203,6 @@ pub(crate) fn thread_cpu_time(thread: u32) -> Option<u64> {
     // The clocks of threads have no names but these; see CPUCLOCK_PERTHREAD and CPUCLOCK_SCHED in the
     // kernel's posix-timers_types.h.
     let clock = (!(thread as libc::clockid_t) << 3) | 0b110;
-    self::clock(clock)
-}
-
-/// What a clock says (ns), or `None` if there is no such clock.
-fn clock(clock: libc::clockid_t) -> Option<u64> {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

@@ -14,7 +14,6 @@
 //! | `on_quit` | a word when SIGQUIT comes |
 //! | `poller` | events of descriptors |
 //! | `nanotime` | the monotonic clock |
-//! | `process_cpu_time` | what this process has had of the processors |
 //! | `resident_pages`, `forget` | what of that memory is in use, and giving it back |
 //! | `page_size`, `cpu_count`, `address_space_limit`, `map_count_limit` | what this process may use |
 //! | `is_stderr_ready` | whether somebody reads what we say |
@@ -24,9 +23,9 @@ use atomic::{AtomicBool, Ordering};
 
 pub(crate) mod atomic;
 pub(crate) mod cgroup;
-pub(crate) mod load;
 pub(crate) mod lock;
 pub(crate) mod note;
+pub(crate) mod schedstat;
 #[cfg(feature = "signal")]
 pub(crate) mod signal;
 #[cfg(feature = "net")]

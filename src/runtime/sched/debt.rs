@@ -10,13 +10,14 @@
 //! Timers and descriptors ready many at a time, on a busy server several ten thousand times a second. An M
 //! that was woken for each such batch would mostly come too late to find anything, and take the processor from
 //! whoever has yet to send the next requests. So one is woken where the last in the queue would wait longer than
-//! some time, going by how long time slices took here of late (runtime/pace.rs).
+//! [`HELP_NS`], going by how long time slices took here of late (runtime/pace.rs).
 //!
 //! Where that was a wrong guess, because somebody computes for longer than those before, sysmon wakes an M: if
-//! goroutines that stood in a queue have still not run some time later while another P is free. It is told to look.
+//! goroutines that stood in a queue have still not run 400 us later while another P is free. It is told to look.
 //!
-//! How long that may be depends on whether the M would have a processor to itself (runtime/room.rs): 64 connections
-//! to a client on a machine of two processors are served in a sixth less time if that M is left asleep.
+//! Where that M would have to take a processor from another thread of ours, or from whoever they work for
+//! (runtime/room.rs), both take [`SCARCE_NS`] instead, and so does sysmon before it looks for events itself. To
+//! be seen, and then to be seen again that much later, is a wait of up to 5 ms.
 #![forbid(unsafe_code)]
 
 use super::{idle, poll, sched};
@@ -27,30 +28,16 @@ use crate::sys::os;
 /// How long a goroutine may wait in `runnext` while its waker goes on: about what waking an M costs.
 const DEBT_NS: u64 = 5_000;
 
-/// How long goroutines wait for their turn, though a P is free, before an M is woken for them.
-pub(super) struct Patience {
-    /// Those readied together, as far as can be told then.
-    help_ns: u64,
-    /// Those that stand in a queue, as sysmon sees.
-    pub(super) queue_ns: u64,
-    /// Those whose wait an event may have ended, if nobody looks.
-    pub(super) look_ns: u64,
-}
+/// How long goroutines readied together may take to run here without help: about twice as long as an M
+/// takes to wake and steal.
+const HELP_NS: u64 = 100_000;
 
-/// About twice as long as an M takes to wake and steal.
-const WITH_ROOM: Patience = Patience {
-    help_ns: 100_000,
-    queue_ns: 400_000,
-    look_ns: 0,
-};
+/// How long goroutines stand in a queue, though a P is free, before sysmon wakes an M for them.
+const QUEUE_NS: u64 = 400_000;
 
-/// About as long as the system leaves a thread alone, so that we do not ask it to change threads more often
-/// than it would by itself.
-const WITHOUT_ROOM: Patience = Patience {
-    help_ns: 2_000_000,
-    queue_ns: 2_000_000,
-    look_ns: 2_000_000,
-};
+/// How long either is at least where room is scarce: about as long as the system lets a thread run before it
+/// looks for another, so that we do not ask it to change threads more often than it would by itself.
+const SCARCE_NS: u64 = 2_000_000;
 
 /// How many operations pass between two looks at the clock.
 const DEBT_LOOK_EVERY: u32 = 16;
@@ -67,13 +54,35 @@ pub(crate) fn look(p: &P) {
     }
 }
 
+/// How long goroutines and events wait at least, though a P is free, before an M is woken for many of them, or for
+/// what was seen to wait.
+pub(super) fn least_wait() -> u64 {
+    if sched().room.is_scarce() {
+        SCARCE_NS
+    } else {
+        0
+    }
+}
+
+/// The same for those in a queue.
+pub(super) fn queue_wait() -> u64 {
+    QUEUE_NS.max(least_wait())
+}
+
+/// The M of `p` has looked for events; `is_behind` if it left some that there was no place for.
+pub(super) fn note_look(p: &P, is_behind: bool) {
+    let mut pace = p.pace.get();
+    pace.lag(is_behind, os::nanotime);
+    p.pace.set(pace);
+}
+
 /// Several goroutines were readied here together at `now`, by timers or descriptors, and one runs next.
 pub(super) fn note_batch(p: &P, now: u64) {
     let mut pace = p.pace.get();
     pace.begin(now, p.tick.load(Ordering::Relaxed));
     p.pace.set(pace);
-    let patience = patience();
-    if pace.time_of(p.runq.len()) >= patience.help_ns {
+    sched().room.ask();
+    if pace.wait_of(p.runq.len(), now) >= HELP_NS.max(least_wait()) {
         idle::wake_p();
         return;
     }
@@ -81,18 +90,7 @@ pub(super) fn note_batch(p: &P, now: u64) {
     // see that the P is free.
     fence(Ordering::SeqCst);
     if poll::is_p_free() {
-        sched().sysmon.wake_by(now + patience.queue_ns);
-    }
-}
-
-/// How long goroutines wait here now: longer where one more M would have no processor to itself.
-pub(super) fn patience() -> &'static Patience {
-    let sched = sched();
-    let free = sched.counters.read().idle() + sched.lent.load(Ordering::Relaxed);
-    let running = sched.ps().len().saturating_sub(free);
-    match sched.room.is_for(running + 1) {
-        true => &WITH_ROOM,
-        false => &WITHOUT_ROOM,
+        sched().sysmon.wake_by(now + queue_wait());
     }
 }
 

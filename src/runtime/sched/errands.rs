@@ -1,5 +1,5 @@
 //! What sysmon does besides watching: it answers SIGQUIT, traces, names those that stall, trims stacks, follows
-//! the number of CPUs, and sees how many of them others leave us.
+//! the number of CPUs, and sees whether there is room for one more thread.
 
 use super::procs::Follower;
 use super::quit;

@@ -37,7 +37,7 @@
 //! | `trace` | writing a line about the scheduler now and then |
 //! | `stall` | naming goroutines that hold a thread for long |
 //! | `trim` | giving back what stacks no longer use |
-//! | `room` | how many processors others leave us |
+//! | `room` | whether one more thread would find a processor |
 //!
 //! There is one scheduler a process, made at first use and never taken down: at the end of `main`
 //! the process ends under the feet of whatever still runs, as in Go.

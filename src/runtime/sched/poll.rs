@@ -8,7 +8,7 @@
 //!   all are in use there is none, and those who run out look in;
 //! - sysmon looks in where nobody has for 10 ms, because all are busy; and where a P is free (idle, or
 //!   lent), no M polls for it, because the poller has gone to run what it found, and nobody has looked for
-//!   a whole round, or longer where there is no room for two (debt.rs): else sysmon and that M would take each
+//!   a whole round, and for longer where room is scarce (debt.rs): else sysmon and that M would take each
 //!   other's time. After 10 ms of that it wakes an M, which becomes the poller for want of anything else to do.
 //!
 //! To sleep and be woken costs both sides more than most requests do, the client too, whose call wakes us. So
@@ -217,6 +217,7 @@ fn deliver_here(m: &'static M, events: &Events) -> Option<GRef> {
             push_behind(m.p(), g);
         }
     });
+    debt::note_look(m.p(), events.is_full());
     if are_others {
         debt::note_batch(m.p(), os::nanotime());
     }

@@ -192,7 +192,7 @@ impl Watch {
                 // Where somebody was woken for those in the queue, and a P is free, they do not stay (debt.rs).
                 let is_queue_old = seen
                     .queued
-                    .is_some_and(|queued| now - queued.since >= debt::patience().queue_ns);
+                    .is_some_and(|queued| now - queued.since >= debt::queue_wait());
                 let owes = is_same_next || is_queue_old;
                 let paid = owes && idle::wake_p();
                 // That is no reason to look again soon.

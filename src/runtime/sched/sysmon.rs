@@ -268,7 +268,7 @@ impl Watch {
         let unlooked_ns = now - self.looks.1;
         let has_been_long = unlooked_ns >= SLICE_NS;
         // Who has looked since the last round will again before the next, most likely.
-        let is_early = self.are_descriptors_busy || unlooked_ns < debt::patience().look_ns;
+        let is_early = self.are_descriptors_busy || unlooked_ns < debt::least_wait();
         if is_early || !poll::is_look_due(has_been_long) {
             return false;
         }

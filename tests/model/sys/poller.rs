@@ -30,6 +30,10 @@ impl Events {
         self.0.is_empty()
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        false
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
         self.0.iter().copied()
     }

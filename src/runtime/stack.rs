@@ -137,10 +137,16 @@ pub(crate) fn make(class: u8) -> Result<Slot, Exhausted> {
     let mut arena = ARENAS[usize::from(class)].lock();
     let stride = size + os::page_size();
     if arena.end - arena.next < stride {
-        let base = reserve(arena.arena_size)?;
+        // A program has to have some; but the last of the memory is not for stacks.
+        let least = if arena.made == 0 {
+            stride
+        } else {
+            arena.arena_size
+        };
+        let (base, len) = reserve_most(arena.arena_size, least)?;
         arena.next = base;
-        arena.end = base + arena.arena_size;
-        arena.arena_size = (arena.arena_size * 2).min(LARGEST_ARENA);
+        arena.end = base + len;
+        arena.arena_size = (len * 2).clamp(FIRST_ARENA, LARGEST_ARENA);
     }
     let limit = arena.next as *mut u8;
     install_guard(limit)?;
@@ -160,6 +166,14 @@ pub(crate) fn reserved() -> usize {
     RESERVED.load(Ordering::Relaxed)
 }
 
+/// Reserves `len` bytes, or half as many and so on, but at least `least`; gives where, and how many.
+fn reserve_most(len: usize, least: usize) -> Result<(usize, usize), Exhausted> {
+    match reserve(len) {
+        Err(_) if len / 2 >= least => reserve_most(len / 2, least),
+        result => result.map(|base| (base, len)),
+    }
+}
+
 fn reserve(len: usize) -> Result<usize, Exhausted> {
     static ALLOWED: OnceLock<usize> = OnceLock::new();
     let allowed =
@@ -168,7 +182,11 @@ fn reserve(len: usize) -> Result<usize, Exhausted> {
     let result = if before.saturating_add(len) > allowed {
         Err(Exhausted::AddressSpace)
     } else {
-        os::reserve(len).map_err(|_| Exhausted::Memory)
+        // What else is in the address space counts too, and where it is limited that is met first.
+        os::reserve(len).map_err(|_| match allowed {
+            usize::MAX => Exhausted::Memory,
+            _ => Exhausted::AddressSpace,
+        })
     };
     match result {
         Ok(base) => {

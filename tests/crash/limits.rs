@@ -57,6 +57,19 @@ fn wait_in_turn() -> ExitCode {
     })
 }
 
+fn spawn_a_few() -> ExitCode {
+    start(|| {
+        let (tx, rx) = bounded(0);
+        for n in 0..20 {
+            let tx = tx.clone();
+            spawn(move || tx.send(n));
+        }
+        drop(tx);
+        assert_eq!(rx.iter().sum::<u64>(), (0..20).sum());
+        println!("done");
+    })
+}
+
 /// Goroutines of which none ends before all have begun.
 fn wait_for_all() -> ExitCode {
     start(|| {
@@ -180,6 +193,19 @@ pub fn cases() -> Vec<Case> {
                 wait_for_all()
             },
             check: |output| assert_end(output, "RLIMIT_AS"),
+        },
+        Case {
+            name: "a_few_goroutines_need_little_address_space",
+            vars: &[("SUDOG_MAXPROCS", "2")],
+            program: || {
+                // Two arenas of the usual size would fit only if there were nothing else.
+                limit(libc::RLIMIT_AS, 250 << 20);
+                spawn_a_few()
+            },
+            check: |output| {
+                assert_fine(output);
+                output.assert_no_stderr("no more stacks");
+            },
         },
         Case {
             name: "goroutines_wait_for_stacks_when_the_system_refuses_memory",

@@ -39,7 +39,7 @@ fn handle<S: Socket>(connection: Connection<S>) {
 fn echo<S: Socket>(mut connection: Connection<S>) -> io::Result<()> {
     let mut buffer = vec![0; *SIZES.start()];
     loop {
-        let n = connection.read_when_idle(&mut buffer)?;
+        let n = connection.when_idle(|socket| socket.read(&mut buffer))?;
         if n == 0 {
             return Ok(());
         }

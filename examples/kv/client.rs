@@ -65,7 +65,11 @@ pub fn serve(shared: Arc<Shared>, connection: Connection<TcpStream>) -> io::Resu
         }
         out.shrink_to(OUTPUT_USUAL);
     }
-    Ok(())
+    match client.connection.is_over() {
+        // More has come, which would take the last answers with it.
+        true => client.say_farewell(),
+        false => Ok(()),
+    }
 }
 
 impl Client {

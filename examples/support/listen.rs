@@ -33,10 +33,14 @@ const TURN: (Duration, u32) = (Duration::from_millis(10), 100);
 pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => {
-            format!("cannot listen at {address}: {error}; HOST:PORT is wanted")
+            format!("{}; HOST:PORT is wanted", cannot_listen(address, &error))
         }
         ErrorKind::AddrInUse => format!(
             "{}: another program listens there; choose another port, or 0 for a free one",
+            cannot_listen(address, &error)
+        ),
+        _ if address.starts_with(':') => format!(
+            "{}; HOST:PORT is wanted, 0.0.0.0{address} for all addresses",
             cannot_listen(address, &error)
         ),
         _ => cannot_listen(address, &error),
@@ -45,8 +49,15 @@ pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
 
 /// Listens at a path of the file system.
 pub fn listen_unix(path: &str) -> Result<PathListener, String> {
-    PathListener::bind(Path::new(path))
-        .map_err(|error| cannot_listen(&format!("unix:{path}"), &error))
+    PathListener::bind(Path::new(path)).map_err(|error| {
+        let text = cannot_listen(&format!("unix:{path}"), &error);
+        match error.kind() {
+            ErrorKind::AddrInUse => format!(
+                "{text}: another program listens there, or it is a file of another kind; choose another path"
+            ),
+            _ => text,
+        }
+    })
 }
 
 fn cannot_listen(address: &str, error: &io::Error) -> String {

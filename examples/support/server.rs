@@ -13,7 +13,8 @@
 //! 2. Who stops turns IDLE into WOKEN, and sets a read deadline that has passed, under the lock of the
 //!    list. A connection that finds itself WOKEN takes that lock once before it takes the deadline away,
 //!    so a late one cannot hit what it does next.
-//! 3. Then it reads what has arrived by now, and goes on, until nothing has come for [`QUIET`].
+//! 3. Then it reads what has arrived by now, and goes on, until nothing has come for [`QUIET`]. Who asks again
+//!    and again is served for [`LAST`].
 
 #![allow(dead_code, reason = "each server is a program, and uses its part")]
 
@@ -24,8 +25,8 @@ use std::env;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use sudog::chan::Receiver;
@@ -43,6 +44,9 @@ pub const GRACE: Duration = Duration::from_secs(5);
 
 /// How long nothing comes from a connection that has no more to say.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How long after a stop a client's requests are taken that were on their way.
+const LAST: Duration = Duration::from_secs(1);
 
 /// How long what a client sends after our end is read.
 const LINGER: Duration = Duration::from_secs(1);
@@ -130,6 +134,7 @@ pub fn serve<L: Listener>(
     let looks = notify(&[Signal::SIGUSR1])?;
     let clients = Arc::new(Clients {
         is_stopping: AtomicBool::new(false),
+        stopped: OnceLock::new(),
         list: Mutex::new(HashMap::new()),
         open: WaitGroup::new(),
     });
@@ -144,7 +149,10 @@ pub fn serve<L: Listener>(
     drop(stops); // from now on a signal ends the process
 
     listener.close();
-    accepting.join().expect("accepting does not panic");
+    // It may wait for a stack, where there are too few.
+    if let Ok(accepted) = accepting.join_timeout(GRACE) {
+        accepted.expect("accepting does not panic");
+    }
     clients.stop();
     if !clients.open.wait_timeout(GRACE) {
         let count = clients.list.lock().len();
@@ -261,6 +269,8 @@ struct Client<S> {
 /// All connections of a server.
 struct Clients<S> {
     is_stopping: AtomicBool,
+    /// When, once that is so.
+    stopped: OnceLock<Instant>,
     list: Mutex<HashMap<u64, Arc<Client<S>>>>,
     open: WaitGroup,
 }
@@ -282,6 +292,7 @@ impl<S: Socket> Clients<S> {
 
     /// Wakes those who are idle, and has nobody become so.
     fn stop(&self) {
+        self.stopped.get_or_init(Instant::now);
         self.is_stopping.store(true, SeqCst);
         for client in self.list.lock().values() {
             let state = &client.state;
@@ -293,15 +304,20 @@ impl<S: Socket> Clients<S> {
 }
 
 impl<S: Socket> Connection<S> {
-    /// Reads the first bytes of something new: an idle connection waits here.
+    /// Reads the first bytes of a new request: an idle connection waits here.
     ///
-    /// Gives 0 at the client's end, and also when the server stops and nothing more has come. One
-    /// goroutine at a time. A read deadline that was set before holds here too; it is gone after a stop.
+    /// Gives 0 at the client's end, and also when the server stops and nothing more has come, or
+    /// [`is_over`](Self::is_over). One goroutine at a time. A read deadline that was set before holds here too;
+    /// it is gone after a stop.
     pub fn read_when_idle(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.when_idle(|socket| socket.read(buffer))
+        match self.is_over() {
+            true => Ok(0),
+            false => self.when_idle(|socket| socket.read(buffer)),
+        }
     }
 
-    /// Waits as [`read_when_idle`](Self::read_when_idle) does, for something else that reads.
+    /// Waits as [`read_when_idle`](Self::read_when_idle) does, for something else that reads, or for more of
+    /// what never ends by itself: that is not over before [`GRACE`] is.
     pub fn when_idle(&self, mut read: impl FnMut(&S) -> io::Result<usize>) -> io::Result<usize> {
         let Client { socket, state } = &*self.client;
         state.store(IDLE, SeqCst);
@@ -343,6 +359,12 @@ impl<S: Socket> Connection<S> {
     /// Whether the server is to end: what is answered now should be the last on this connection.
     pub fn is_stopping(&self) -> bool {
         self.clients.is_stopping.load(SeqCst)
+    }
+
+    /// Whether the server was told to end so long ago that nothing new is begun.
+    pub fn is_over(&self) -> bool {
+        let stopped = self.clients.stopped.get();
+        stopped.is_some_and(|stopped| stopped.elapsed() > LAST)
     }
 
     pub fn socket(&self) -> &S {

@@ -469,3 +469,18 @@ fn kv_serves_the_tools_of_redis() {
     assert_eq!(results.count(), 6, "{lines}"); // PING is done in both forms
     server.stop();
 }
+
+#[test]
+fn kv_ends_in_order_under_a_client_that_asks_again_and_again() {
+    let server = Server::start();
+    let mut client = server.connect();
+    assert_eq!(client.ask(["PING"]), "PONG");
+    server.signal("-TERM");
+    let start = Instant::now();
+    // Each request begins within a moment of the answer before, so the connection is never quiet.
+    while client.is_answered() {}
+    drop(client);
+    // Nobody is cut, which comes after 5 s.
+    assert!(start.elapsed() < Duration::from_secs(4));
+    assert_success(&server.finish());
+}

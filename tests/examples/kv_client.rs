@@ -118,6 +118,16 @@ impl Client {
         self.reply()
     }
 
+    /// Pings; false once the server has ended its side.
+    pub fn is_answered(&mut self) -> bool {
+        self.send("PING\r\n");
+        let mut line = String::new();
+        let count = self.reader.read_line(&mut line);
+        let is_answered = count.expect("the server ends in order") > 0;
+        assert!(!is_answered || line == "+PONG\r\n", "{line:?}");
+        is_answered
+    }
+
     /// Sends a command as one would type it.
     pub fn type_in(&mut self, line: &str) -> String {
         self.send(format!("{line}\r\n"));

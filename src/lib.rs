@@ -38,7 +38,7 @@
 //! fn main() -> io::Result<()> {
 //!     // Ctrl-C ends `ctx`, and with it what waits under it.
 //!     let (ctx, _stop) = signal::notify_context(&Context::background(), &[Signal::SIGINT])?;
-//!     let paths = ["Cargo.toml", "README.md"];
+//!     let paths = ["Cargo.toml", "Cargo.lock"];
 //!     let mut sizes = [0; 2];
 //!     sudog::group(&ctx, |g| {
 //!         for (path, size) in paths.iter().zip(&mut sizes) {

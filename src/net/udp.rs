@@ -209,8 +209,8 @@ impl UdpSocket {
     /// Blocks the goroutine, or the thread on a plain thread, while the system has no room.
     ///
     /// # Errors
-    /// `NotConnected`, or `DestinationAddressRequired`, before `connect`; `TimedOut`; if the socket is
-    /// closed; others of the system.
+    /// Before `connect`, `NotConnected` or one without a kind (`EDESTADDRREQ`), as the system has it; `TimedOut`;
+    /// if the socket is closed; others of the system.
     ///
     /// # Examples
     /// See [`connect`](Self::connect).

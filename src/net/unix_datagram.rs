@@ -122,9 +122,6 @@ impl UnixDatagram {
     /// Those of the system.
     ///
     /// # Examples
-    /// See [`UnixDatagram`].
-    ///
-    /// # Examples
     /// ```
     /// # fn main() -> std::io::Result<()> {
     /// let (left, right) = sudog::net::UnixDatagram::pair()?;

@@ -103,9 +103,6 @@ impl UnixStream {
     /// Those of the system.
     ///
     /// # Examples
-    /// See [`UnixStream`].
-    ///
-    /// # Examples
     /// ```
     /// use std::io::{Read, Write};
     ///

@@ -1,8 +1,8 @@
 //! Time: sleeping, timers, and calls that begin later.
 //!
 //! [`sleep`] parks the goroutine. [`after`], [`at`] and [`tick`] are receivers to which time itself
-//! sends, to wait for with `recv` or in a [`select!`](crate::select); a [`Timer`] or [`Ticker`] is one
-//! that can be stopped and set anew. [`after_func`] starts a goroutine later. In async code there is
+//! sends, to wait for with `recv` or in a [`select!`](crate::select); a [`Timer`] or [`Ticker`] has one,
+//! `receiver()`, and can be stopped and set anew. [`after_func`] starts a goroutine later. In async code there is
 //! [`sleep_async`], and `recv_async` on the receivers.
 //!
 //! **Never early.** What is asked for after a time comes after that time at the earliest; how much

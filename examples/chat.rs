@@ -92,6 +92,9 @@ fn session<S: Socket>(connection: &Connection<S>, rooms: &Rooms) {
             rest.try_for_each(|line| write(connection, &line, &seat.outbox))
         };
         drop(result.and_then(rest));
+        if connection.is_over() {
+            connection.linger(); // what has come since would take the last lines with it
+        }
         connection.socket().close(); // wakes the one who listens
     });
 }
@@ -122,6 +125,9 @@ fn listen<S: Socket>(connection: &Connection<S>, lines: &Sender<Heard>) {
     let mut line = Vec::new();
     loop {
         line.clear();
+        if connection.is_over() {
+            return;
+        }
         // Between two lines the client is idle, and a stop is its end.
         input.get_mut().is_new = input.buffer().is_empty();
         let heard = match read_line(&mut input, &mut line) {

@@ -112,6 +112,8 @@ impl<'a> Session<'a> {
                 self.read()
             };
             let turn = match more {
+                // More may have come, which would take the last answers with it.
+                Ok(false) if self.connection.is_over() => return self.linger(),
                 Ok(false) => return Ok(()),
                 Ok(true) => self.answer()?,
                 Err(error) if is_timeout(&error) => Turn::Refuse(Refusal::Timeout),
@@ -320,7 +322,7 @@ impl<'a> Session<'a> {
     fn respond(&mut self, request: &Request<'_>) -> io::Result<Option<Turn>> {
         self.tried = self.start;
         self.answered += 1;
-        let is_last = self.start == self.end;
+        let is_last = self.start == self.end || self.connection.is_over();
         let after = match request.after {
             _ if is_last && self.connection.is_stopping() => After::Close,
             after => after,

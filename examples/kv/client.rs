@@ -59,8 +59,11 @@ pub fn serve(shared: Arc<Shared>, connection: Connection<TcpStream>) -> io::Resu
         if let Ok(Err(error)) = &answered {
             reply::error(&mut out, error.text());
         }
+        let has_answered = !out.is_empty();
         client.flush(&mut out)?;
-        if answered?.is_err() || client.is_leaving {
+        // Who never waits for an answer has never a moment between two requests.
+        let is_over = has_answered && client.connection.is_over();
+        if answered?.is_err() || client.is_leaving || is_over {
             return client.say_farewell();
         }
         out.shrink_to(OUTPUT_USUAL);

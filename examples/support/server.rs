@@ -14,7 +14,7 @@
 //!    list. A connection that finds itself WOKEN takes that lock once before it takes the deadline away,
 //!    so a late one cannot hit what it does next.
 //! 3. Then it reads what has arrived by now, and goes on, until nothing has come for [`QUIET`]. Who asks again
-//!    and again is served for [`LAST`].
+//!    and again is served for [`LAST`]; who sends what has no end, as to `echo`, for [`GRACE`].
 
 #![allow(dead_code, reason = "each server is a program, and uses its part")]
 
@@ -149,11 +149,11 @@ pub fn serve<L: Listener>(
     drop(stops); // from now on a signal ends the process
 
     listener.close();
+    clients.stop();
     // It may wait for a stack, where there are too few.
     if let Ok(accepted) = accepting.join_timeout(GRACE) {
         accepted.expect("accepting does not panic");
     }
-    clients.stop();
     if !clients.open.wait_timeout(GRACE) {
         let count = clients.list.lock().len();
         let _ = writeln!(io::stderr(), "cut {count} that did not finish");
@@ -307,8 +307,8 @@ impl<S: Socket> Connection<S> {
     /// Reads the first bytes of a new request: an idle connection waits here.
     ///
     /// Gives 0 at the client's end, and also when the server stops and nothing more has come, or
-    /// [`is_over`](Self::is_over). One goroutine at a time. A read deadline that was set before holds here too;
-    /// it is gone after a stop.
+    /// [`is_over`](Self::is_over). One goroutine at a time. A read deadline that was set before holds here too,
+    /// but once the server stops it may be gone.
     pub fn read_when_idle(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.is_over() {
             true => Ok(0),

@@ -13,7 +13,8 @@
 //! | wait for one | seldom wait, and get as much done | room is scarce: one thread less just fits |
 //! | wait for one | wait all the same, or get less done | others want it too: we should not give way |
 //!
-//! What came of it stands for a while, longer each time that it comes out the same: 0.4 to 6.4 s.
+//! What came of it stands for a while, longer each time that it comes out the same: 0.4 to 6.4 s. That
+//! those who are not helped wait longer, up to the limit in sched/debt.rs, is not weighed.
 //!
 //! It is a hint. Where the system does not say how long threads wait there is always room.
 #![forbid(unsafe_code)]
@@ -107,8 +108,8 @@ enum Phase {
     Free(u32),
     /// Kept back, to be compared with what was before, in as many stretches more.
     Trial(u32),
-    /// Kept back, for so many stretches.
-    Scarce(u32),
+    /// Kept back, for so many stretches, and whether in the last of them threads waited.
+    Scarce(u32, bool),
 }
 
 /// An M that is awake may take a moment to find out that it is not needed.
@@ -139,12 +140,15 @@ impl Survey {
     fn next(&mut self, stretch: Stretch) -> Phase {
         let has_waited = stretch.has_waited();
         match self.phase {
-            Phase::Free(_) if !has_waited => self.forget(),
-            Phase::Free(0) => {
+            Phase::Free(left @ 1..) => Phase::Free(left - 1),
+            Phase::Free(_) if !has_waited => {
+                self.dwell /= 2;
+                Phase::Free(0)
+            }
+            Phase::Free(_) => {
                 self.before = stretch;
                 Phase::Trial(TRIALS - 1)
             }
-            Phase::Free(left) => Phase::Free(left - 1),
             Phase::Trial(left) => {
                 let fits = !has_waited && stretch.is_as_quick_as(self.before);
                 match left {
@@ -152,21 +156,21 @@ impl Survey {
                     _ => self.judge(fits),
                 }
             }
-            // By chance, or others want more now.
-            Phase::Scarce(_) if has_waited => Phase::Trial(TRIALS - 1),
-            Phase::Scarce(0) => Phase::Free(0),
-            Phase::Scarce(left) => Phase::Scarce(left - 1),
+            // Once may be chance; twice, and others want more now.
+            Phase::Scarce(_, true) if has_waited => self.forget(),
+            Phase::Scarce(0, _) => Phase::Free(0),
+            Phase::Scarce(left, _) => Phase::Scarce(left - 1, has_waited),
         }
     }
 
     fn judge(&mut self, is_scarce: bool) -> Phase {
         self.dwell = match self.verdict == Some(is_scarce) {
-            true => (self.dwell * 2).min(DWELL_MAX),
+            true => (self.dwell * 2).clamp(DWELL_MIN, DWELL_MAX),
             false => DWELL_MIN,
         };
         self.verdict = Some(is_scarce);
         match is_scarce {
-            true => Phase::Scarce(self.dwell - 1),
+            true => Phase::Scarce(self.dwell - 1, false),
             false => Phase::Free(self.dwell - 1),
         }
     }
@@ -273,6 +277,23 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_does_so_for_a_while_and_no_longer_whatever_happens_now_and_then() {
+        // Every eighth stretch is unlike the others.
+        let mut survey = Survey::new();
+        let mut free = Vec::new();
+        let mut is_scarce = false;
+        for n in 0..300 {
+            let (usual, other) = match is_scarce {
+                true => (stretch(99, 1, 116), stretch(65, 35, 80)),
+                false => (stretch(95, 65, 100), stretch(99, 1, 116)),
+            };
+            free.extend((!is_scarce).then_some(n));
+            is_scarce = survey.note(if n % 8 == 7 { other } else { usual });
+        }
+        assert_eq!(free, [0, 10, 28, 62, 129, 259]);
+    }
+
+    #[test]
     fn what_changes_is_tried_anew() {
         let mut survey = Survey::new();
         let (as_ever, kept_back) = (stretch(95, 65, 100), stretch(99, 1, 116));
@@ -280,8 +301,8 @@ mod tests {
         assert_eq!(settled.last(), Some(&119));
         // Somebody else begins to compete,
         let contested = stretch(65, 35, 80);
-        assert!(survey.note(contested) && survey.note(contested) && !survey.note(contested));
-        assert_eq!(scarce(&mut survey, 9, contested, contested), [8]);
+        assert!(survey.note(contested) && !survey.note(contested));
+        assert_eq!(scarce(&mut survey, 12, contested, contested), [1, 2, 11]);
         // nobody has anything to do,
         assert!(!survey.note(None));
         assert_eq!(scarce(&mut survey, 4, as_ever, kept_back), [1, 2, 3]);

@@ -1,7 +1,7 @@
 //! Memory for stacks: guarded slots in big arenas.
 //!
 //! ```text
-//!   arena (64 MiB at first, doubling to 1 GiB; reserved, committed page by page at first touch)
+//!   arena (64 MiB at first, or less where that is refused, doubling to 1 GiB; reserved, committed page by page at first touch)
 //!   +----------------+----------------+----------------+--- -
 //!   | guard | stack  x guard | stack  x guard | stack  x
 //!   +----------------+----------------+----------------+--- -
@@ -82,7 +82,7 @@ pub(crate) struct Slot {
 pub(crate) enum Exhausted {
     /// `mprotect` guards have used the mappings this process may have.
     Mappings,
-    /// Three quarters of RLIMIT_AS are arenas already.
+    /// Three quarters of RLIMIT_AS are arenas already, or the rest is not enough for one.
     AddressSpace,
     /// The kernel refused.
     Memory,
@@ -166,10 +166,11 @@ pub(crate) fn reserved() -> usize {
     RESERVED.load(Ordering::Relaxed)
 }
 
-/// Reserves `len` bytes, or half as many and so on, but at least `least`; gives where, and how many.
+/// Reserves `len` bytes, or a quarter as many and so on, so that as much is left for others, but at least
+/// `least`; gives where, and how many.
 fn reserve_most(len: usize, least: usize) -> Result<(usize, usize), Exhausted> {
     match reserve(len) {
-        Err(_) if len / 2 >= least => reserve_most(len / 2, least),
+        Err(_) if len > least => reserve_most((len / 4).max(least), least),
         result => result.map(|base| (base, len)),
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct Lookout {
 struct Reading {
     now: u64,
     slices: u64,
-    /// Those of each M's thread, by its number.
-    threads: Vec<Option<(u32, Times)>>,
+    /// With the numbers of the threads.
+    threads: Vec<(u32, Times)>,
 }
 
 impl Lookout {
@@ -43,7 +43,7 @@ impl Lookout {
         let room = &sched().room;
         let reading = room.take_asked().then(|| Reading::take(now));
         let pair = reading.as_ref().zip(self.last.as_ref());
-        let stretch = pair.map(|(reading, last)| reading.since(last));
+        let stretch = pair.and_then(|(reading, last)| reading.since(last));
         room.set_scarce(self.survey.note(stretch));
         self.last = reading;
     }
@@ -52,32 +52,35 @@ impl Lookout {
 impl Reading {
     fn take(now: u64) -> Reading {
         let ps = sched().procs().all().iter();
-        let ms = M::beyond(0).into_iter().take(THREADS_MAX);
-        let times = |m: &M| {
-            let thread = m.thread.load(Ordering::Relaxed);
-            schedstat::times(thread).map(|times| (thread, times))
-        };
+        let ms = M::beyond(0).into_iter();
+        // Who has lost its P computes beside them, and may wait as long as it likes.
+        let ms = ms.filter(|m| m.parted_ms.load(Ordering::Relaxed) == 0);
+        let threads = ms.map(|m| m.thread.load(Ordering::Relaxed));
+        let times = |thread| schedstat::times(thread).map(|times| (thread, times));
         Reading {
             now,
             slices: ps.map(|p| p.tick.load(Ordering::Relaxed)).sum(),
-            threads: ms.map(times).collect(),
+            threads: threads.take(THREADS_MAX).filter_map(times).collect(),
         }
     }
 
-    fn since(&self, last: &Reading) -> Stretch {
+    /// `None` if there is no thread that was met both times.
+    fn since(&self, last: &Reading) -> Option<Stretch> {
         let mut stretch = Stretch {
             length_ns: self.now - last.now,
             ran_ns: 0,
             waited_ns: 0,
             slices: self.slices - last.slices,
         };
-        let both = self.threads.iter().zip(&last.threads);
-        for ((thread, now), (same, before)) in both.filter_map(|(now, last)| (*now).zip(*last)) {
-            if thread == same {
+        let mut is_any = false;
+        for (thread, now) in &self.threads {
+            let mut before = last.threads.iter().filter(|(other, _)| other == thread);
+            if let Some((_, before)) = before.next() {
                 stretch.ran_ns += now.ran.saturating_sub(before.ran);
                 stretch.waited_ns += now.waited.saturating_sub(before.waited);
+                is_any = true;
             }
         }
-        stretch
+        is_any.then_some(stretch)
     }
 }

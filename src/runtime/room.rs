@@ -128,11 +128,12 @@ impl Survey {
         }
     }
 
-    /// Whether room is scarce from now on, after this stretch, if anything is known of it.
+    /// Whether room is scarce from now on, after this stretch, or after a pause, of which nothing is known.
     pub(crate) fn note(&mut self, stretch: Option<Stretch>) -> bool {
-        self.phase = match stretch {
-            Some(stretch) => self.next(stretch),
-            None => self.forget(),
+        self.phase = match (stretch, self.phase) {
+            (Some(stretch), _) => self.next(stretch),
+            (None, Phase::Free(left)) => Phase::Free(left),
+            (None, _) => Phase::Free(0),
         };
         !matches!(self.phase, Phase::Free(_))
     }
@@ -263,6 +264,15 @@ mod tests {
         };
         assert!(of(200 * MS, 180).is_as_quick_as(of(100 * MS, 100)));
         assert!(!of(200 * MS, 179).is_as_quick_as(of(100 * MS, 100)));
+    }
+
+    #[test]
+    fn a_pause_does_not_count() {
+        let mut survey = Survey::new();
+        let (as_ever, kept_back) = (stretch(95, 85, 100), stretch(65, 35, 100));
+        assert_eq!(scarce(&mut survey, 13, as_ever, kept_back), [1, 2, 11, 12]);
+        (0..100).for_each(|_| assert!(!survey.note(None)));
+        assert_eq!(scarce(&mut survey, 20, as_ever, kept_back), [16, 17]);
     }
 
     #[test]

@@ -146,7 +146,7 @@ pub(crate) fn make(class: u8) -> Result<Slot, Exhausted> {
         let (base, len) = reserve_most(arena.arena_size, least)?;
         arena.next = base;
         arena.end = base + len;
-        arena.arena_size = (len * 2).clamp(FIRST_ARENA, LARGEST_ARENA);
+        arena.arena_size = (len * 2).min(LARGEST_ARENA);
     }
     let limit = arena.next as *mut u8;
     install_guard(limit)?;

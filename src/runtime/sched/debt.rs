@@ -96,12 +96,12 @@ pub(super) fn note_batch(p: &P, now: u64) {
 
 /// The P is about to idle.
 pub(super) fn note_rest(p: &P) {
-    note_look(p, false);
     let mut pace = p.pace.get();
+    pace.lag(false, os::nanotime);
     if pace.is_measured() {
         pace.end(os::nanotime(), p.tick.load(Ordering::Relaxed));
-        p.pace.set(pace);
     }
+    p.pace.set(pace);
 }
 
 #[cold]

@@ -15,8 +15,10 @@ use crate::response::Refusal;
 
 /// The longest head we read, request line included.
 pub const HEAD_MAX: usize = 64 * 1024;
-/// As many fields may be in a head; each takes 32 bytes of stack.
+/// As many fields may be in a head, each of which takes 32 bytes of stack; and as many most heads make do with.
+/// A stack keeps the pages it has once used, and they are to be found again for each request.
 const FIELDS_MAX: usize = 100;
+const FIELDS_FEW: usize = 16;
 
 /// What we do for a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,11 +61,22 @@ pub struct Request<'a> {
 /// # Errors
 /// How to refuse it. Where the next request would begin is unknown then.
 pub fn parse(bytes: &[u8]) -> Result<Option<Request<'_>>, Refusal> {
-    let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
+    parse_fields::<FIELDS_FEW>(bytes)
+}
+
+#[cold]
+#[inline(never)]
+fn parse_with_many(bytes: &[u8]) -> Result<Option<Request<'_>>, Refusal> {
+    parse_fields::<FIELDS_MAX>(bytes)
+}
+
+fn parse_fields<const N: usize>(bytes: &[u8]) -> Result<Option<Request<'_>>, Refusal> {
+    let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; N];
     let mut head = httparse::Request::new(&mut []);
     let head_len = match head.parse_with_uninit_headers(bytes, &mut fields) {
         Ok(Status::Complete(head_len)) if head_len <= HEAD_MAX => head_len,
         Ok(Status::Partial) if bytes.len() < HEAD_MAX => return Ok(None),
+        Err(Error::TooManyHeaders) if N < FIELDS_MAX => return parse_with_many(bytes),
         Ok(_) | Err(Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
         Err(Error::Version) if names_version(bytes) => return Err(Refusal::Version),
         Err(_) => return Err(Refusal::BadRequest),

@@ -184,6 +184,9 @@ enum Seen {
 }
 
 fn failure(error: &io::Error) -> Found {
+    if error.raw_os_error() == Some(libc::ELOOP) {
+        return Found::Missing; // its kind has no stable name yet
+    }
     match error.kind() {
         ErrorKind::PermissionDenied => Found::Forbidden,
         ErrorKind::NotFound

@@ -25,6 +25,13 @@ struct Command {
     subcommands: &'static [Command],
 }
 
+impl Command {
+    /// What chooses a subcommand.
+    fn second_name(&self) -> &'static str {
+        self.name.split_once('|').map_or("", |(_, second)| second)
+    }
+}
+
 const fn command(
     name: &'static str,
     arity: i64,
@@ -91,11 +98,15 @@ const COMMANDS: &[Command] = &[
 
 const DESCRIPTIONS: &[Command] = &[
     command("command|count", 2, SLOW, NONE, count),
+    command("command|help", 2, SLOW, NONE, help),
     command("command|info", -2, SLOW, NONE, describe),
     command("command|list", -2, SLOW, NONE, list),
 ];
 
-const SETTINGS: &[Command] = &[command("config|get", -3, SLOW, NONE, config_get)];
+const SETTINGS: &[Command] = &[
+    command("config|get", -3, SLOW, NONE, config_get),
+    command("config|help", 2, SLOW, NONE, help),
+];
 
 /// What a client with subscriptions may ask for.
 const WHILE_LISTENING: &[&str] = &["subscribe", "unsubscribe", "ping", "quit"];
@@ -145,9 +156,12 @@ fn choose(command: &'static Command, args: Args) -> Option<&'static Command> {
         return Some(command);
     }
     let asked = args.at(1);
-    command.subcommands.iter().find(|subcommand| {
-        let (_, name) = subcommand.name.split_once('|').unwrap_or_default();
-        name.as_bytes().eq_ignore_ascii_case(asked)
+    let mut subcommands = command.subcommands.iter();
+    subcommands.find(|subcommand| {
+        subcommand
+            .second_name()
+            .as_bytes()
+            .eq_ignore_ascii_case(asked)
     })
 }
 
@@ -332,6 +346,20 @@ fn describe(client: &mut Client, args: Args, out: &mut Vec<u8>) {
             Some(command) => describe_one(command, out),
             None => out.extend_from_slice(reply::NULL),
         }
+    }
+}
+
+/// COMMAND HELP, CONFIG HELP
+fn help(_: &mut Client, args: Args, out: &mut Vec<u8>) {
+    let Some(command) = find(args.at(0)) else {
+        return;
+    };
+    let name = command.name.to_uppercase();
+    reply::array(out, 1 + command.subcommands.len());
+    let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    reply::simple(out, &first);
+    for subcommand in command.subcommands {
+        reply::simple(out, &subcommand.second_name().to_uppercase());
     }
 }
 

@@ -119,6 +119,8 @@ fn kv_answers_as_redis_does() {
         CONFIG GET save | [\"save\" \"\"]
         COMMAND INFO get none | [[\"get\" (2) [readonly fast] (1) (1) (1)] nil]
         COMMAND DOCS | -ERR unknown subcommand 'DOCS'. Try COMMAND HELP.
+        COMMAND HELP | [COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: COUNT HELP INFO LIST]
+        CONFIG HELP | [CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: GET HELP]
         PUBLISH news 1 | (0)
         UNSUBSCRIBE | [\"unsubscribe\" nil (0)]
         FLUSHALL | OK

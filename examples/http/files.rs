@@ -184,15 +184,14 @@ enum Seen {
 }
 
 fn failure(error: &io::Error) -> Found {
-    if error.raw_os_error() == Some(libc::ELOOP) {
-        return Found::Missing; // its kind has no stable name yet
-    }
     match error.kind() {
         ErrorKind::PermissionDenied => Found::Forbidden,
         ErrorKind::NotFound
         | ErrorKind::NotADirectory
         | ErrorKind::InvalidFilename
         | ErrorKind::InvalidInput => Found::Missing,
+        // Its kind has no stable name yet.
+        _ if error.raw_os_error() == Some(libc::ELOOP) => Found::Missing,
         _ => Found::Broken,
     }
 }

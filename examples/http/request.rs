@@ -15,9 +15,10 @@ use crate::response::Refusal;
 
 /// The longest head we read, request line included.
 pub const HEAD_MAX: usize = 64 * 1024;
-/// As many fields may be in a head, each of which takes 32 bytes of stack; and as many most heads make do with.
-/// A stack keeps the pages it has once used, and they are to be found again for each request.
+/// As many fields may be in a head; each takes 32 bytes of stack.
 const FIELDS_MAX: usize = 100;
+/// As many do for most heads. They are tried first, because a stack keeps the pages that it has once used, and each
+/// request has the processor find them again.
 const FIELDS_FEW: usize = 16;
 
 /// What we do for a request.

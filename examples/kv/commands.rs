@@ -351,9 +351,7 @@ fn describe(client: &mut Client, args: Args, out: &mut Vec<u8>) {
 
 /// COMMAND HELP, CONFIG HELP
 fn help(_: &mut Client, args: Args, out: &mut Vec<u8>) {
-    let Some(command) = find(args.at(0)) else {
-        return;
-    };
+    let command = find(args.at(0)).expect("it was found by this name before");
     let name = command.name.to_uppercase();
     reply::array(out, 1 + command.subcommands.len());
     let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");

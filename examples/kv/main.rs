@@ -39,7 +39,7 @@ Serve keys and values to clients of Redis: redis-cli, redis-benchmark, libraries
   GET, SET (with NX or XX, EX or PX), MGET, MSET, INCR, INCRBY,
   DEL, EXISTS, EXPIRE, TTL, KEYS, FLUSHALL,
   SUBSCRIBE, UNSUBSCRIBE, PUBLISH,
-  PING, ECHO, INFO, QUIT, COMMAND (and COUNT, INFO, LIST), CONFIG GET.
+  PING, ECHO, INFO, QUIT, COMMAND (and COUNT, HELP, INFO, LIST), CONFIG (GET and HELP).
 
 All is kept in memory only, and ends with the process.
 ";

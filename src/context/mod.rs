@@ -279,6 +279,12 @@ impl Context {
         self.scope.as_ref()?.err()
     }
 
+    /// Whether it has ended, which a handler of signals may ask.
+    #[cfg(feature = "signal")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.has_ended())
+    }
+
     /// Says why the context has ended: what was said when it was cancelled, else its
     /// [`err`](Context::err). Never blocks.
     ///

@@ -286,10 +286,17 @@ impl Scope {
         })
     }
 
+    /// Whether it has ended. Reads atomics only, for handlers of signals.
+    pub(super) fn has_ended(&self) -> bool {
+        // Acquire: pairs with the Release in `say`.
+        self.ended.load(Ordering::Acquire) != GOING
+            || self.done.get().is_some_and(Receiver::is_closed)
+    }
+
     pub(super) fn err(&self) -> Option<ContextError> {
-        // Acquire: pairs with the Release in `end_alone`.
+        // Acquire: pairs with the Release in `say`.
         match self.ended.load(Ordering::Acquire) {
-            GOING if self.done.get().is_some_and(Receiver::is_closed) => {
+            GOING if self.has_ended() => {
                 // In between: it is about to be stored.
                 let _token = runtime::enter();
                 Some(self.state.lock().ending.as_ref()?.error)

@@ -1,5 +1,7 @@
-//! What the system does by itself when a signal comes.
+//! What is done when a signal comes: by the system itself, and by a handler beside those of others.
 
+use signal_hook::SigId;
+use signal_hook::low_level::{register, unregister};
 use std::io;
 use std::ptr;
 
@@ -15,6 +17,28 @@ pub(crate) fn is_default(signal: i32) -> io::Result<bool> {
             return Err(io::Error::last_os_error());
         }
         Ok(action.sa_sigaction == libc::SIG_DFL)
+    }
+}
+
+/// What the handler of a signal does, besides what others have it do.
+pub(crate) struct Action(SigId);
+
+impl Action {
+    /// Has this done whenever the signal comes.
+    ///
+    /// # Safety
+    /// `act` is safe in a handler: it neither allocates, nor frees, nor takes a lock.
+    pub(crate) unsafe fn new(
+        signal: i32,
+        act: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Action> {
+        // SAFETY: as our caller says.
+        unsafe { register(signal, act) }.map(Action)
+    }
+
+    /// Does it no more, and drops it once no handler runs it.
+    pub(crate) fn end(self) {
+        unregister(self.0);
     }
 }
 

@@ -101,6 +101,83 @@ fn the_default_action_is_back_with_the_last_receiver() {
     assert!(!output.stdout.contains("survived"));
 }
 
+/// Raises it on this thread: it has come when this returns.
+fn raise_here(signal: Signal) {
+    // SAFETY: it has a handler.
+    assert_eq!(unsafe { libc::raise(signal.0) }, 0);
+}
+
+#[test]
+fn what_comes_while_a_receiver_lives_never_ends_the_process() {
+    alone_here(|| {
+        // Of those that are handed out at a time, SIGUSR2 is the last.
+        let last = signal::notify(&[Signal::SIGUSR2]).unwrap();
+        for _ in 0..500 {
+            let receiver = signal::notify(&[Signal::SIGUSR1]).unwrap();
+            raise_here(Signal::SIGUSR1);
+            // Before the signal has been handed out.
+            drop(receiver);
+            raise_here(Signal::SIGUSR2);
+            assert_eq!(last.recv(), Ok(Signal::SIGUSR2));
+
+            let background = Context::background();
+            let (_ctx, cancel) = signal::notify_context(&background, &[Signal::SIGUSR1]).unwrap();
+            raise_here(Signal::SIGUSR1);
+            cancel.cancel();
+            raise_here(Signal::SIGUSR2);
+            assert_eq!(last.recv(), Ok(Signal::SIGUSR2));
+        }
+    });
+}
+
+#[test]
+fn none_is_lost_while_receivers_come_and_go() {
+    alone_here(|| {
+        let rounds = || {
+            for _ in 0..500 {
+                let receiver = signal::notify(&[Signal::SIGUSR1]).unwrap();
+                raise_here(Signal::SIGUSR1);
+                let came = receiver.recv_timeout(Duration::from_secs(60));
+                assert_eq!(came, Ok(Signal::SIGUSR1));
+            }
+        };
+        let goroutines = [(); 4].map(|()| sudog::spawn(rounds));
+        let threads = [(); 2].map(|()| thread::spawn(rounds));
+        goroutines.into_iter().for_each(|it| it.join().unwrap());
+        threads.into_iter().for_each(|it| it.join().unwrap());
+    });
+}
+
+#[test]
+fn a_signal_that_is_named_twice_comes_once() {
+    alone_here(|| {
+        let signals = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGUSR1];
+        let receiver = signal::notify(&signals).unwrap();
+        raise_here(Signal::SIGUSR1);
+        assert_eq!(receiver.recv(), Ok(Signal::SIGUSR1));
+        raise_here(Signal::SIGUSR2);
+        assert_eq!(receiver.recv(), Ok(Signal::SIGUSR2));
+        assert!(receiver.is_empty());
+    });
+}
+
+#[test]
+fn what_was_refused_leaves_the_default_action() {
+    let name = "signal::what_was_refused_leaves_the_default_action";
+    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+        signal::notify(&[Signal::SIGTERM, Signal(libc::SIGKILL)]).unwrap_err();
+        println!("refused");
+        raise_here(Signal::SIGTERM);
+        thread::sleep(Duration::from_secs(60));
+        println!("survived");
+        return;
+    }
+    let output = again(name, &[]);
+    assert_eq!(output.code, None, "a signal ends it: {output}");
+    output.assert_stdout("refused");
+    assert!(!output.stdout.contains("survived"));
+}
+
 #[test]
 fn a_context_ends_with_the_first_signal_and_says_which() {
     alone_here(|| {

@@ -4,7 +4,7 @@
 //! Nothing is listed in the handler, which may stand in the midst of anything, `malloc` too. sysmon's
 //! thread stands in nothing and needs no P, so this works while every goroutine is in an endless loop.
 //!
-//! A program may receive SIGQUIT itself (signal.rs). Then the handler does nothing, and whoever hands signals
+//! A program may receive SIGQUIT itself (signal/hub.rs). Then the handler does nothing, and whoever hands signals
 //! out there says so when nobody wants this one.
 
 use super::{dump, sched};

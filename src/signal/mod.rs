@@ -2,26 +2,15 @@
 //!
 //! A process that has once asked for signals is never reported as deadlocked: one may still come.
 
-// signal-hook's handler notes the signal and wakes a thread of ours, which hands copies to the channels.
-// The thread is made with the first `notify` and stays.
-//
-// 1. When the last receiver of a signal has gone, the thread does what the system would have done, if
-//    the process had left it to the system before; and about SIGQUIT what the runtime would have.
-// 2. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
-#![forbid(unsafe_code)]
+mod hub;
 
-use crate::chan::{Receiver, Sender, fed};
+use crate::chan::{Receiver, fed};
 use crate::context::{CancelFunc, Context};
-use crate::runtime;
-use crate::sys::lock::Lock;
-use crate::sys::signal::{is_default, numbers};
-use signal_hook::consts::FORBIDDEN;
-use signal_hook::iterator::{Handle, Signals};
-use signal_hook::low_level::emulate_default_handler;
+use crate::sys::signal::numbers;
+use hub::{Sink, add};
 use std::error::Error;
 use std::fmt;
-use std::io::{self, ErrorKind};
-use std::sync::Arc;
+use std::io;
 
 /// A signal, by the number that the system gives it.
 ///
@@ -82,53 +71,11 @@ signals! {
 /// How many signals a receiver may be behind; more are left out.
 const BUFFER: usize = 16;
 
-/// Who gets what.
-static HUB: Lock<Hub> = Lock::new(Hub {
-    handle: None,
-    sinks: Vec::new(),
-    caught: Vec::new(),
-});
-
-struct Hub {
-    /// Of the thread that hands out, once it was made.
-    handle: Option<Handle>,
-    sinks: Vec<(i32, Sink)>,
-    /// The signals that have our handler, and whether the system's own action stood there before.
-    caught: Vec<(i32, bool)>,
-}
-
-#[derive(Clone)]
-enum Sink {
-    Named(Sender<Signal>),
-    Bare(Sender<()>),
-    /// Ends with the first.
-    Context(Context),
-}
-
-impl Sink {
-    /// Hands one out; one too many for a full receiver is left out.
-    fn send(&self, signal: i32) {
-        match self {
-            Sink::Named(sender) => drop(sender.try_send(Signal(signal))),
-            Sink::Bare(sender) => drop(sender.try_send(())),
-            Sink::Context(ctx) => ctx.end(Arc::new(Received(Signal(signal)))),
-        }
-    }
-
-    /// Whether nobody wants any more.
-    fn is_over(&self) -> bool {
-        match self {
-            Sink::Named(sender) => sender.is_closed(),
-            Sink::Bare(sender) => sender.is_closed(),
-            Sink::Context(ctx) => ctx.err().is_some(),
-        }
-    }
-}
-
 /// Has these signals come as values, instead of what the system does with them.
 ///
-/// Each call gets its own copy of each signal, from now on. The receiver holds 16; what comes to a full one
-/// is left out. When the last receiver of a signal is dropped, the signal does again what it did before.
+/// Each call gets its own copy of each signal, from now on; one that came a moment ago may be among them.
+/// The receiver holds 16; what comes to a full one is left out. When the last receiver of a signal is dropped, the signal does again what it did before; one
+/// that came earlier is dropped with the receiver.
 /// Without any signals the channel is closed at once; Go takes that for all of them.
 ///
 /// Does not block.
@@ -234,103 +181,3 @@ impl fmt::Display for Received {
 }
 
 impl Error for Received {}
-
-fn add(signals: &[Signal], sink: &Sink) -> io::Result<()> {
-    let handle = handle()?;
-    for Signal(signal) in signals {
-        catch(*signal, &handle)?;
-    }
-    let over = {
-        let mut hub = HUB.lock();
-        let over = hub.take_over(|_| true);
-        let new = signals.iter().map(|signal| (signal.0, sink.clone()));
-        hub.sinks.extend(new);
-        over
-    };
-    drop(over);
-    Ok(())
-}
-
-/// Has our handler take a signal, if it does not yet.
-fn catch(signal: i32, handle: &Handle) -> io::Result<()> {
-    if signal <= 0 || FORBIDDEN.contains(&signal) {
-        let text = format!("signal {signal} cannot be caught");
-        return Err(io::Error::new(ErrorKind::InvalidInput, text));
-    }
-    if HUB.lock().is_caught(signal) {
-        return Ok(());
-    }
-    let was_default = is_default(signal)?;
-    if signal == Signal::SIGQUIT.0 {
-        runtime::leave_quit_to_program();
-    }
-    if let Err(error) = handle.add_signal(signal) {
-        if signal == Signal::SIGQUIT.0 {
-            runtime::take_quit_back();
-        }
-        return Err(error);
-    }
-    let mut hub = HUB.lock();
-    // Another may have been faster: what it saw is what stood there before.
-    if !hub.is_caught(signal) {
-        hub.caught.push((signal, was_default));
-    }
-    Ok(())
-}
-
-/// The handle of the thread that hands out; makes it at first.
-fn handle() -> io::Result<Handle> {
-    if let Some(handle) = HUB.lock().handle.clone() {
-        return Ok(handle);
-    }
-    let mut signals = Signals::new(std::iter::empty::<i32>())?;
-    let new = signals.handle();
-    let thread = std::thread::Builder::new().name("sudog-signals".into());
-    thread.spawn(move || signals.forever().for_each(hand_out))?;
-    let mut hub = HUB.lock();
-    match hub.handle.clone() {
-        None => hub.handle = Some(new.clone()),
-        Some(first) => {
-            // Another was faster; our thread has nothing to do.
-            drop(hub);
-            new.close();
-            return Ok(first);
-        }
-    }
-    Ok(new)
-}
-
-/// Hands a signal out to those who want it, or does what the system would do.
-fn hand_out(signal: i32) {
-    let (over, sinks, was_default) = {
-        let mut hub = HUB.lock();
-        let over = hub.take_over(|other| other == signal);
-        let mut sinks = hub.sinks.clone();
-        sinks.retain(|(other, _)| *other == signal);
-        (over, sinks, hub.caught.contains(&(signal, true)))
-    };
-    drop(over);
-    sinks.iter().for_each(|(_, sink)| sink.send(signal));
-    if !sinks.is_empty() {
-        return;
-    }
-    if signal == Signal::SIGQUIT.0 {
-        runtime::answer_quit();
-    }
-    if was_default {
-        // Fails for numbers that nobody has; then there is nothing the system would do.
-        let _ = emulate_default_handler(signal);
-    }
-}
-
-impl Hub {
-    fn is_caught(&self, signal: i32) -> bool {
-        self.caught.iter().any(|(caught, _)| *caught == signal)
-    }
-
-    /// Takes those out, of these signals, whose receivers have gone.
-    fn take_over(&mut self, is_asked: impl Fn(i32) -> bool) -> Vec<(i32, Sink)> {
-        let is_over = |(signal, sink): &mut (i32, Sink)| is_asked(*signal) && sink.is_over();
-        self.sinks.extract_if(.., is_over).collect()
-    }
-}

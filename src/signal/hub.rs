@@ -1,14 +1,14 @@
 //! Who gets which signals: the handler that notes them, and the thread that hands them out.
 //!
-//! A handler can wait for no lock. So it has a list of its own of those who want its signal, which each
-//! `notify` replaces; it marks the signal as come, and rings for the thread, which sends. The thread is made
-//! with the first `notify` and stays.
+//! A handler can wait for no lock. So those who want its signal are in a list that it reads as it is
+//! published; it marks the signal as come, and rings for the thread, which sends. The thread is made with the
+//! first `notify` and stays.
 //!
-//! 1. Whether a signal is a value, or does what the system would have done, is settled when it comes,
-//!    by whether anybody wants it then. What comes while a receiver lives never ends the process, however
-//!    late the thread gets to it; what comes after the last has gone does.
+//! 1. Whether a signal is a value, or does what the system would have done, is settled in the handler,
+//!    by whether anybody wants it then, however late the thread gets to it. (A signal that is sent to the whole
+//!    process may have its handler run on another thread, some time after `kill` has returned.)
 //! 2. The handler reads and writes atomics and writes to a socket that never blocks. It takes no lock and frees
-//!    nothing: signal-hook lets go of a list once no handler reads it.
+//!    nothing. Each signal has one, for good.
 //! 3. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
 
 use super::Signal;
@@ -17,22 +17,12 @@ use crate::context::Context;
 use crate::runtime;
 use crate::sys::atomic::{AtomicU8, Ordering};
 use crate::sys::lock::Lock;
-use crate::sys::signal::{Action, is_default};
+use crate::sys::published::Published;
+use crate::sys::signal;
 use signal_hook::consts::FORBIDDEN;
-use signal_hook::low_level::emulate_default_handler;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-
-/// More than any system has signals.
-const NUMBERS: usize = 129;
-
-/// The marks of what has come and was not handed out yet.
-static CAME: [AtomicU8; NUMBERS] = [const { AtomicU8::new(0) }; NUMBERS];
-/// It came while somebody wanted it.
-const WANTED: u8 = 1;
-/// It came while nobody did.
-const UNWANTED: u8 = 2;
 
 static HUB: Lock<Hub> = Lock::new(Hub {
     bell: None,
@@ -47,14 +37,25 @@ struct Hub {
 
 /// A signal that has our handler.
 struct Caught {
-    number: i32,
+    signal: Signal,
     /// Whether the system's own action stood there before.
     was_default: bool,
-    sinks: Sinks,
-    action: Action,
+    desk: Arc<Desk>,
 }
 
 type Sinks = Arc<[Sink]>;
+
+/// What the handler of a signal reads and writes.
+struct Desk {
+    sinks: Published<Sinks>,
+    /// What has come and was not handed out yet: [`WANTED`], [`UNWANTED`].
+    came: AtomicU8,
+}
+
+/// It came while somebody wanted it.
+const WANTED: u8 = 1;
+/// It came while nobody did.
+const UNWANTED: u8 = 2;
 
 #[derive(Clone)]
 pub(super) enum Sink {
@@ -86,82 +87,94 @@ impl Sink {
 
 /// Has these signals come to `sink` from now on, each once however often it is named.
 pub(super) fn add(signals: &[Signal], sink: &Sink) -> io::Result<()> {
+    signals.iter().try_for_each(|signal| check(*signal))?;
     let bell = bell()?;
     // Outlives the lock: rule 3.
-    let mut replaced = Vec::new();
+    let mut before = Vec::new();
     let mut hub = HUB.lock();
     for (at, signal) in signals.iter().enumerate() {
-        if !signals[..at].contains(signal) {
-            replaced.extend(hub.put(signal.0, sink, &bell)?);
+        if signals[..at].contains(signal) {
+            continue;
+        }
+        match hub.caught.iter().find(|it| it.signal == *signal) {
+            Some(caught) => before.push(caught.renew(Some(sink))),
+            None => hub.caught.push(catch(*signal, sink, &bell)?),
         }
     }
     Ok(())
 }
 
-impl Hub {
-    /// Adds one who wants a signal; those who no longer do go with the list that is returned.
-    fn put(
-        &mut self,
-        number: i32,
-        sink: &Sink,
-        bell: &Arc<UnixStream>,
-    ) -> io::Result<Option<Sinks>> {
-        let caught = self.caught.iter_mut().find(|it| it.number == number);
-        let Some(caught) = caught else {
-            self.caught.push(catch(number, sink, bell)?);
-            return Ok(None);
-        };
-        let going = caught.sinks.iter().filter(|other| !other.is_over());
-        let sinks: Sinks = going.chain([sink]).cloned().collect();
-        // Before the old one goes, or a signal in between would be lost.
-        let action = note(number, &sinks, bell)?;
-        std::mem::replace(&mut caught.action, action).end();
-        Ok(Some(std::mem::replace(&mut caught.sinks, sinks)))
+/// Refuses what cannot be caught: what the system keeps to itself, and what says that this very thread has
+/// gone wrong.
+fn check(signal: Signal) -> io::Result<()> {
+    let is_kept = FORBIDDEN.contains(&signal.0) || signal.0 == signal::numbers::SIGBUS;
+    if signal.0 <= 0 || is_kept || signal::is_default(signal.0).is_err() {
+        let text = format!("signal {} cannot be caught", signal.0);
+        return Err(io::Error::new(ErrorKind::InvalidInput, text));
     }
+    Ok(())
 }
 
 /// Puts our handler in the place of what the system does.
-fn catch(number: i32, sink: &Sink, bell: &Arc<UnixStream>) -> io::Result<Caught> {
-    let refused = || {
-        let text = format!("signal {number} cannot be caught");
-        io::Error::new(ErrorKind::InvalidInput, text)
-    };
-    if number <= 0 || FORBIDDEN.contains(&number) {
-        return Err(refused());
-    }
-    let was_default = is_default(number).map_err(|_| refused())?;
-    let is_quit = number == Signal::SIGQUIT.0;
-    if is_quit {
-        runtime::leave_quit_to_program();
-    }
-    let sinks: Sinks = Arc::new([sink.clone()]);
-    let action = note(number, &sinks, bell).inspect_err(|_| {
-        if is_quit {
-            runtime::take_quit_back();
-        }
-    })?;
-    Ok(Caught {
-        number,
-        was_default,
-        sinks,
-        action,
-    })
-}
-
-/// Has the handler note a signal, by who of these wants it.
-fn note(number: i32, sinks: &Sinks, bell: &Arc<UnixStream>) -> io::Result<Action> {
-    let came = &CAME[number as usize];
-    let (sinks, bell) = (Arc::clone(sinks), Arc::clone(bell));
+fn catch(signal: Signal, sink: &Sink, bell: &Arc<UnixStream>) -> io::Result<Caught> {
+    let was_default = signal::is_default(signal.0)?;
+    let desk = Arc::new(Desk {
+        sinks: Published::new(Arc::new([sink.clone()])),
+        came: AtomicU8::new(0),
+    });
+    let (own, bell) = (Arc::clone(&desk), Arc::clone(bell));
     let note = move || {
-        let is_wanted = sinks.iter().any(|sink| !sink.is_over());
-        let mark = if is_wanted { WANTED } else { UNWANTED };
-        // Release: the thread that takes the mark finds gone who was gone here.
-        came.fetch_or(mark, Ordering::Release);
+        own.note();
         // If the socket is full, the thread is still to answer earlier rings.
         let _ = (&*bell).write(&[0]);
     };
+    if signal == Signal::SIGQUIT {
+        runtime::leave_quit_to_program();
+    }
     // SAFETY: a handler may do all of this: rule 2.
-    unsafe { Action::new(number, note) }
+    if let Err(error) = unsafe { signal::on(signal.0, note) } {
+        if signal == Signal::SIGQUIT {
+            runtime::take_quit_back();
+        }
+        return Err(error);
+    }
+    Ok(Caught {
+        signal,
+        was_default,
+        desk,
+    })
+}
+
+impl Desk {
+    /// Marks that the signal has come.
+    fn note(&self) {
+        let is_wanted = |sinks: &Sinks| sinks.iter().any(|sink| !sink.is_over());
+        let mark = if self.sinks.read(is_wanted) {
+            WANTED
+        } else {
+            UNWANTED
+        };
+        // Release: the thread that takes the mark finds gone who was gone here.
+        self.came.fetch_or(mark, Ordering::Release);
+    }
+}
+
+impl Caught {
+    /// Adds one who wants it; those who no longer do go with the list that is returned.
+    fn renew(&self, more: Option<&Sink>) -> Box<Sinks> {
+        let sinks = self.desk.sinks.read(Arc::clone);
+        let going = sinks.iter().filter(|sink| !sink.is_over());
+        self.desk
+            .sinks
+            .replace(going.chain(more).cloned().collect())
+    }
+
+    /// The same without another, if somebody no longer wants it.
+    fn weed(&self) -> Option<Box<Sinks>> {
+        let is_any_over = |sinks: &Sinks| sinks.iter().any(Sink::is_over);
+        let is_any_over = self.desk.sinks.read(is_any_over);
+        is_any_over.then(|| self.renew(None))
+    }
 }
 
 /// The bell of the thread that hands out; makes both at first.
@@ -184,36 +197,47 @@ fn listen(mut ear: UnixStream) {
         Err(error) => error.kind() == ErrorKind::Interrupted,
     };
     while goes_on(ear.read(&mut rings)) {
-        for (number, came) in CAME.iter().enumerate() {
-            // Acquire: pairs with the Release of the handler.
-            match came.swap(0, Ordering::Acquire) {
-                0 => {}
-                came => hand_out(Signal(number as i32), came),
-            }
-        }
+        let errands: Vec<_> = HUB.lock().caught.iter().filter_map(Errand::take).collect();
+        errands.iter().for_each(Errand::run);
+        let over: Vec<_> = HUB.lock().caught.iter().map(Caught::weed).collect();
+        drop(over);
     }
 }
 
-/// Hands a signal out to those who want it; does what the system would do if it came while nobody did,
-/// and about SIGQUIT what the runtime would.
-fn hand_out(signal: Signal, came: u8) {
-    let caught = {
-        let hub = HUB.lock();
-        let caught = hub.caught.iter().find(|it| it.number == signal.0);
-        caught.map(|it| (Arc::clone(&it.sinks), it.was_default))
-    };
-    let (sinks, was_default) = caught.expect("what has a handler is caught");
-    if came & WANTED != 0 {
-        sinks.iter().for_each(|sink| sink.send(signal));
+/// A signal that has come, to be handed out.
+struct Errand {
+    signal: Signal,
+    came: u8,
+    was_default: bool,
+    sinks: Sinks,
+}
+
+impl Errand {
+    fn take(caught: &Caught) -> Option<Errand> {
+        // Acquire: pairs with the Release of the handler.
+        let came = caught.desk.came.swap(0, Ordering::Acquire);
+        (came != 0).then(|| Errand {
+            signal: caught.signal,
+            came,
+            was_default: caught.was_default,
+            sinks: caught.desk.sinks.read(Arc::clone),
+        })
     }
-    if came & UNWANTED == 0 {
-        return;
-    }
-    if signal == Signal::SIGQUIT {
-        runtime::answer_quit();
-    }
-    if was_default {
-        // Fails for numbers that nobody has; then there is nothing the system would do.
-        let _ = emulate_default_handler(signal.0);
+
+    /// Hands it out to those who want it; does what the system would do if it came while nobody did, and about
+    /// SIGQUIT what the runtime would.
+    fn run(&self) {
+        if self.came & WANTED != 0 {
+            self.sinks.iter().for_each(|sink| sink.send(self.signal));
+        }
+        if self.came & UNWANTED == 0 {
+            return;
+        }
+        if self.signal == Signal::SIGQUIT {
+            runtime::answer_quit();
+        }
+        if self.was_default {
+            signal::do_default(self.signal.0);
+        }
     }
 }

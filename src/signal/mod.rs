@@ -76,6 +76,8 @@ const BUFFER: usize = 16;
 /// Each call gets its own copy of each signal, from now on; one that came a moment ago may be among them.
 /// The receiver holds 16; what comes to a full one is left out. When the last receiver of a signal is dropped, the signal does again what it did before; one
 /// that came earlier is dropped with the receiver.
+/// Signals of one number that come at once may be one value. Handlers that others have put there are called
+/// as well; one put there after the first `notify` does not keep the default action away.
 /// Without any signals the channel is closed at once; Go takes that for all of them.
 ///
 /// Does not block.

@@ -25,6 +25,8 @@ pub(crate) mod atomic;
 pub(crate) mod cgroup;
 pub(crate) mod lock;
 pub(crate) mod note;
+#[cfg(feature = "signal")]
+pub(crate) mod published;
 pub(crate) mod schedstat;
 #[cfg(feature = "signal")]
 pub(crate) mod signal;
@@ -144,6 +146,12 @@ impl std::io::Write for Stderr {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Sleeps for a moment, for others who are about to be done, whatever their priority.
+#[cfg(feature = "signal")]
+pub(crate) fn nap() {
+    std::thread::sleep(std::time::Duration::from_micros(20));
 }
 
 /// Has the processor fetch a value into its second cache, if it knows how. Only a hint.

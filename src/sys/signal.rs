@@ -1,7 +1,6 @@
 //! What is done when a signal comes: by the system itself, and by a handler beside those of others.
 
-use signal_hook::SigId;
-use signal_hook::low_level::{register, unregister};
+use signal_hook::low_level::{emulate_default_handler, register};
 use std::io;
 use std::ptr;
 
@@ -20,33 +19,38 @@ pub(crate) fn is_default(signal: i32) -> io::Result<bool> {
     }
 }
 
-/// What the handler of a signal does, besides what others have it do.
-pub(crate) struct Action(SigId);
+/// Has the handler of a signal do this too, besides what others have it do.
+///
+/// # Safety
+/// `act` is safe in a handler: it neither allocates, nor frees, nor takes a lock.
+pub(crate) unsafe fn on(signal: i32, act: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
+    // SAFETY: as our caller says.
+    unsafe { register(signal, act) }.map(drop)
+}
 
-impl Action {
-    /// Has this done whenever the signal comes.
-    ///
-    /// # Safety
-    /// `act` is safe in a handler: it neither allocates, nor frees, nor takes a lock.
-    pub(crate) unsafe fn new(
-        signal: i32,
-        act: impl Fn() + Send + Sync + 'static,
-    ) -> io::Result<Action> {
-        // SAFETY: as our caller says.
-        unsafe { register(signal, act) }.map(Action)
+/// Does what the system does by itself about a signal that has a handler.
+pub(crate) fn do_default(signal: i32) {
+    if emulate_default_handler(signal).is_ok() {
+        return;
     }
-
-    /// Does it no more, and drops it once no handler runs it.
-    pub(crate) fn end(self) {
-        unregister(self.0);
+    // Those that signal-hook does not know, such as those of real time, end the process on Linux.
+    #[cfg(target_os = "linux")]
+    // SAFETY: plain data, and a signal to this thread, which has no more handler for it.
+    unsafe {
+        let mut this: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut this);
+        libc::sigaddset(&mut this, signal);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &this, ptr::null_mut());
+        libc::raise(signal);
     }
 }
 
 /// Numbers of signals, as this system has them.
 pub(crate) mod numbers {
     pub(crate) use libc::{
-        SIGABRT, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGPIPE, SIGPROF, SIGQUIT,
-        SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH,
-        SIGXCPU, SIGXFSZ,
+        SIGABRT, SIGALRM, SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGPIPE, SIGPROF,
+        SIGQUIT, SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM,
+        SIGWINCH, SIGXCPU, SIGXFSZ,
     };
 }

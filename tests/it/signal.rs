@@ -1,5 +1,9 @@
 //! Signals as values.
 
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +16,27 @@ use crate::support::{again, alone_here, goroutine, wait_until};
 fn raise(signal: Signal) {
     // SAFETY: a signal to this process, which has a handler for it.
     assert_eq!(unsafe { libc::kill(libc::getpid(), signal.0) }, 0);
+}
+
+/// Raises it on this thread: it has come when this returns.
+fn raise_here(signal: Signal) {
+    // SAFETY: it has a handler.
+    assert_eq!(unsafe { libc::raise(signal.0) }, 0);
+}
+
+/// Runs `ends` in a child, which a signal is to end after these words.
+#[track_caller]
+fn a_signal_ends(name: &str, signal: Signal, words: &str, ends: impl FnOnce()) {
+    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+        ends();
+        thread::sleep(Duration::from_secs(60));
+        println!("survived");
+        return;
+    }
+    let output = again(name, &[]);
+    assert_eq!(output.signal, Some(signal.0), "{output}");
+    output.assert_stdout(words);
+    assert!(!output.stdout.contains("survived"));
 }
 
 #[test]
@@ -63,6 +88,7 @@ fn signals_that_cannot_be_caught_are_refused() {
         Signal(libc::SIGKILL),
         Signal(libc::SIGSTOP),
         Signal(libc::SIGSEGV),
+        Signal(libc::SIGBUS),
     ] {
         let error = signal::notify(&[signal]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{signal:?}");
@@ -80,7 +106,7 @@ fn signals_that_cannot_be_caught_are_refused() {
 #[test]
 fn the_default_action_is_back_with_the_last_receiver() {
     let name = "signal::the_default_action_is_back_with_the_last_receiver";
-    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+    a_signal_ends(name, Signal::SIGTERM, "both received", || {
         let receivers = [(); 2].map(|()| signal::notify(&[Signal::SIGTERM]).unwrap());
         raise(Signal::SIGTERM);
         assert!(receivers.iter().all(|receiver| receiver.recv().is_ok()));
@@ -91,26 +117,14 @@ fn the_default_action_is_back_with_the_last_receiver() {
         println!("both received");
         drop(second);
         raise(Signal::SIGTERM);
-        thread::sleep(Duration::from_secs(60));
-        println!("survived");
-        return;
-    }
-    let output = again(name, &[]);
-    assert_eq!(output.code, None, "a signal ends it: {output}");
-    output.assert_stdout("both received");
-    assert!(!output.stdout.contains("survived"));
-}
-
-/// Raises it on this thread: it has come when this returns.
-fn raise_here(signal: Signal) {
-    // SAFETY: it has a handler.
-    assert_eq!(unsafe { libc::raise(signal.0) }, 0);
+    });
 }
 
 #[test]
 fn what_comes_while_a_receiver_lives_never_ends_the_process() {
     alone_here(|| {
-        // Of those that are handed out at a time, SIGUSR2 is the last.
+        // Of those that come at a time, the one caught last is handed out last.
+        drop(signal::notify(&[Signal::SIGUSR1]).unwrap());
         let last = signal::notify(&[Signal::SIGUSR2]).unwrap();
         for _ in 0..500 {
             let receiver = signal::notify(&[Signal::SIGUSR1]).unwrap();
@@ -162,20 +176,76 @@ fn a_signal_that_is_named_twice_comes_once() {
 }
 
 #[test]
+fn each_comes_once_while_others_come_and_go() {
+    alone_here(|| {
+        let is_over = AtomicBool::new(false);
+        let receiver = signal::notify(&[Signal::SIGUSR1]).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Relaxed) {
+                    drop(signal::notify(&[Signal::SIGUSR1]).unwrap());
+                }
+            });
+            for _ in 0..1000 {
+                raise_here(Signal::SIGUSR1);
+                assert_eq!(receiver.recv(), Ok(Signal::SIGUSR1));
+                thread::sleep(Duration::from_micros(200));
+                assert!(receiver.is_empty(), "it has come twice");
+            }
+            is_over.store(true, Relaxed);
+        });
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_who_no_longer_wants_one() {
+    alone_here(|| {
+        let kept = Arc::new(());
+        let (ctx, end) = Context::background().with_cancel_cause();
+        let caught = signal::notify_context(&ctx, &[Signal::SIGUSR1]).unwrap();
+        end.cancel(Kept(Arc::clone(&kept)));
+        drop((ctx, end, caught));
+        let receiver = signal::notify(&[Signal::SIGUSR2]).unwrap();
+        raise_here(Signal::SIGUSR2);
+        assert_eq!(receiver.recv(), Ok(Signal::SIGUSR2));
+        wait_until(|| Arc::strong_count(&kept) == 1);
+    });
+}
+
+/// A cause that lives as long as the context.
+#[derive(Debug)]
+struct Kept(#[expect(dead_code, reason = "it counts")] Arc<()>);
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("kept")
+    }
+}
+
+impl Error for Kept {}
+
+#[test]
 fn what_was_refused_leaves_the_default_action() {
     let name = "signal::what_was_refused_leaves_the_default_action";
-    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+    a_signal_ends(name, Signal::SIGTERM, "refused", || {
         signal::notify(&[Signal::SIGTERM, Signal(libc::SIGKILL)]).unwrap_err();
         println!("refused");
         raise_here(Signal::SIGTERM);
-        thread::sleep(Duration::from_secs(60));
-        println!("survived");
-        return;
-    }
-    let output = again(name, &[]);
-    assert_eq!(output.code, None, "a signal ends it: {output}");
-    output.assert_stdout("refused");
-    assert!(!output.stdout.contains("survived"));
+    });
+}
+
+#[test]
+fn the_default_action_of_a_nameless_signal_is_back_too() {
+    let name = "signal::the_default_action_of_a_nameless_signal_is_back_too";
+    let nameless = Signal(libc::SIGRTMIN() + 1);
+    a_signal_ends(name, nameless, "received", || {
+        let receiver = signal::notify(&[nameless]).unwrap();
+        raise_here(nameless);
+        assert_eq!(receiver.recv(), Ok(nameless));
+        println!("received");
+        drop(receiver);
+        raise_here(nameless);
+    });
 }
 
 #[test]
@@ -224,7 +294,7 @@ fn a_context_of_signals_ends_by_its_handle_and_its_parent_too() {
 #[test]
 fn the_default_action_is_back_when_the_context_has_ended() {
     let name = "signal::the_default_action_is_back_when_the_context_has_ended";
-    if std::env::var(crate::support::ALONE).is_ok_and(|test| test == name) {
+    a_signal_ends(name, Signal::SIGTERM, "told to stop", || {
         let signals = [Signal::SIGTERM];
         let (ctx, cancel) = signal::notify_context(&Context::background(), &signals).unwrap();
         raise(Signal::SIGTERM);
@@ -232,12 +302,6 @@ fn the_default_action_is_back_when_the_context_has_ended() {
         println!("told to stop");
         raise(Signal::SIGTERM);
         thread::sleep(Duration::from_secs(60));
-        println!("survived");
         drop(cancel);
-        return;
-    }
-    let output = again(name, &[]);
-    assert_eq!(output.code, None, "a signal ends it: {output}");
-    output.assert_stdout("told to stop");
-    assert!(!output.stdout.contains("survived"));
+    });
 }

@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `sys` | the checker's atomics under std's names, its lock, a futex, a poller, a clock; the real `note` |
+//! | `sys` | the checker's atomics under std's names, its lock, a futex, a poller, a clock; the real `note` and `published` |
 //! | `chan` | the real channels |
 //! | `context` | the real tree of contexts |
 //! | `net` | the real memory of short reads |
@@ -87,6 +87,7 @@ mod once;
 mod park_ready;
 mod poller;
 mod procs;
+mod published;
 mod reap;
 mod runq;
 mod rwlock;

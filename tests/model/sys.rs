@@ -1,6 +1,6 @@
 //! Doubles of `sys`: atomics, locks and the kernel's part of a sleep, as the model checker sees them.
 //!
-//! `note.rs` is the real one, on these atomics and this futex.
+//! `note.rs` and `published.rs` are the real ones, on these atomics and this futex.
 
 pub(crate) mod atomic;
 pub(crate) mod lock;
@@ -8,6 +8,8 @@ pub(crate) mod lock;
 pub(crate) mod note;
 pub(crate) mod os;
 pub(crate) mod poller;
+#[path = "../../src/sys/published.rs"]
+pub(crate) mod published;
 pub(crate) mod spin;
 
 /// A broken invariant: in a search one more state to report, elsewhere a panic.
@@ -19,6 +21,11 @@ pub(crate) use fatal;
 pub(crate) fn die(message: String) -> ! {
     crate::search::report_fatal(&message);
     panic!("fatal error: {message}");
+}
+
+/// Lets the others go on.
+pub(crate) fn nap() {
+    loom::thread::yield_now();
 }
 
 /// The checker has no cache.

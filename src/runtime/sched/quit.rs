@@ -10,6 +10,7 @@
 use super::{dump, sched};
 use crate::runtime::config::Traceback;
 use crate::sys::atomic::{AtomicBool, Ordering};
+use crate::sys::lock::Lock;
 use crate::sys::{self, Stderr, os};
 
 /// Whether SIGQUIT is answered at all.
@@ -18,11 +19,16 @@ static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
 /// Whether the program receives SIGQUIT itself, and says when it does so no more.
 static IS_PROGRAMS: AtomicBool = AtomicBool::new(false);
 
+/// Held by who settles whose SIGQUIT is.
+static SETTLING: Lock<()> = Lock::new(());
+
 static IS_ASKED: AtomicBool = AtomicBool::new(false);
 
 /// Has SIGQUIT answered, if the settings ask for it. Once, before sysmon starts.
 pub(super) fn install(traceback: Traceback) {
-    if traceback != Traceback::None {
+    let _settling = SETTLING.lock();
+    // If the program was first, its handler stays the only one.
+    if traceback != Traceback::None && !IS_PROGRAMS.load(Ordering::Relaxed) {
         let is_installed = os::on_quit(|| {
             if !IS_PROGRAMS.load(Ordering::Relaxed) {
                 ask();
@@ -35,6 +41,7 @@ pub(super) fn install(traceback: Traceback) {
 /// Leaves SIGQUIT to the program from now on, which calls [`answer_quit`] when nobody there wants one.
 #[cfg(feature = "signal")]
 pub(crate) fn leave_quit_to_program() {
+    let _settling = SETTLING.lock();
     IS_PROGRAMS.store(true, Ordering::Relaxed);
 }
 

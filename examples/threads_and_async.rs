@@ -75,9 +75,16 @@ async fn collect(counts: Receiver<News>, complaints: Receiver<News>) -> usize {
 
 fn main() -> ExitCode {
     let paths: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    if paths.is_empty() {
-        eprint!("{USAGE}");
-        return ExitCode::from(2);
+    match paths.first() {
+        None => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+        Some(path) if path.as_os_str() == "--help" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Some(_) => {}
     }
     let (texts_tx, texts) = bounded(4);
     let (counts_tx, counts) = bounded(0);

@@ -20,6 +20,7 @@
 //! | `exit_at_once` | the end |
 
 use atomic::{AtomicBool, Ordering};
+use std::io::{Error, ErrorKind};
 
 pub(crate) mod atomic;
 pub(crate) mod cgroup;
@@ -70,7 +71,7 @@ pub(crate) fn die(message: std::fmt::Arguments<'_>) -> ! {
     std::process::abort()
 }
 
-/// Writes `text` to standard error with plain `write` calls, ignoring errors.
+/// Writes `text` to standard error with plain `write` calls; what cannot be written is left out.
 ///
 /// Not `eprintln!`: that takes a lock a stopped goroutine may hold.
 pub(crate) fn write_stderr(text: &str) {
@@ -78,10 +79,11 @@ pub(crate) fn write_stderr(text: &str) {
     while !rest.is_empty() {
         // SAFETY: the pointer and the length are those of a live slice.
         let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
-        if n <= 0 {
-            break;
+        match n {
+            1.. => rest = &rest[n as usize..],
+            _ if n < 0 && Error::last_os_error().kind() == ErrorKind::Interrupted => {}
+            _ => break,
         }
-        rest = &rest[n as usize..];
     }
 }
 

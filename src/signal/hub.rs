@@ -9,11 +9,13 @@
 //!    process may have its handler run on another thread, some time after `kill` has returned.)
 //! 2. The handler reads and writes atomics and writes to a socket that never blocks. It takes no lock and frees
 //!    nothing. Each signal has one, for good.
-//! 3. Nothing is sent, no context ended, and none of them dropped, under the hub's lock.
+//! 3. Nothing is sent, no context ended, and none of them dropped, under the hub's lock. The last who has a
+//!    context may be us: its cause is the user's, and its drop may panic.
 
 use super::Signal;
 use crate::chan::Sender;
 use crate::context::Context;
+use crate::go::drop_quietly;
 use crate::runtime;
 use crate::sys::atomic::{AtomicU8, Ordering};
 use crate::sys::lock::Lock;
@@ -89,7 +91,7 @@ impl Sink {
 pub(super) fn add(signals: &[Signal], sink: &Sink) -> io::Result<()> {
     signals.iter().try_for_each(|signal| check(*signal))?;
     let bell = bell()?;
-    // Outlives the lock: rule 3.
+    // Declared before the lock: if we leave early, it is dropped without it.
     let mut before = Vec::new();
     let mut hub = HUB.lock();
     for (at, signal) in signals.iter().enumerate() {
@@ -101,6 +103,8 @@ pub(super) fn add(signals: &[Signal], sink: &Sink) -> io::Result<()> {
             None => hub.caught.push(catch(*signal, sink, &bell)?),
         }
     }
+    drop(hub);
+    before.into_iter().for_each(drop_quietly);
     Ok(())
 }
 
@@ -115,8 +119,16 @@ fn check(signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts our handler in the place of what the system does.
+/// Puts our handler in the place of what the system does; about SIGQUIT, the runtime.
 fn catch(signal: Signal, sink: &Sink, bell: &Arc<UnixStream>) -> io::Result<Caught> {
+    if signal != Signal::SIGQUIT {
+        return put_handler(signal, sink, bell);
+    }
+    runtime::leave_quit_to_program();
+    put_handler(signal, sink, bell).inspect_err(|_| runtime::take_quit_back())
+}
+
+fn put_handler(signal: Signal, sink: &Sink, bell: &Arc<UnixStream>) -> io::Result<Caught> {
     let was_default = signal::is_default(signal.0)?;
     let desk = Arc::new(Desk {
         sinks: Published::new(Arc::new([sink.clone()])),
@@ -128,16 +140,8 @@ fn catch(signal: Signal, sink: &Sink, bell: &Arc<UnixStream>) -> io::Result<Caug
         // If the socket is full, the thread is still to answer earlier rings.
         let _ = (&*bell).write(&[0]);
     };
-    if signal == Signal::SIGQUIT {
-        runtime::leave_quit_to_program();
-    }
     // SAFETY: a handler may do all of this: rule 2.
-    if let Err(error) = unsafe { signal::on(signal.0, note) } {
-        if signal == Signal::SIGQUIT {
-            runtime::take_quit_back();
-        }
-        return Err(error);
-    }
+    unsafe { signal::on(signal.0, note) }?;
     Ok(Caught {
         signal,
         was_default,
@@ -199,8 +203,9 @@ fn listen(mut ear: UnixStream) {
     while goes_on(ear.read(&mut rings)) {
         let errands: Vec<_> = HUB.lock().caught.iter().filter_map(Errand::take).collect();
         errands.iter().for_each(Errand::run);
+        errands.into_iter().for_each(drop_quietly);
         let over: Vec<_> = HUB.lock().caught.iter().map(Caught::weed).collect();
-        drop(over);
+        over.into_iter().for_each(drop_quietly);
     }
 }
 

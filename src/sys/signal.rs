@@ -1,6 +1,6 @@
-//! What is done when a signal comes: by the system itself, and by a handler beside those of others.
+//! What is done when a signal comes: by a handler beside those of others, and by the system itself.
 
-use signal_hook::low_level::{emulate_default_handler, register};
+use signal_hook::low_level::register;
 use std::io;
 use std::ptr;
 
@@ -28,21 +28,24 @@ pub(crate) unsafe fn on(signal: i32, act: impl Fn() + Send + Sync + 'static) -> 
     unsafe { register(signal, act) }.map(drop)
 }
 
-/// Does what the system does by itself about a signal that has a handler.
+/// Does what the system does by itself about a signal: its handler steps aside for a moment.
 pub(crate) fn do_default(signal: i32) {
-    if emulate_default_handler(signal).is_ok() {
+    // Nothing; and the next of these may be wanted.
+    if [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH].contains(&signal) {
         return;
     }
-    // Those that signal-hook does not know, such as those of real time, end the process on Linux.
-    #[cfg(target_os = "linux")]
-    // SAFETY: plain data, and a signal to this thread, which has no more handler for it.
+    // SAFETY: plain data; the signal is to this thread, which survives it where the system stops the process
+    // or leaves it alone.
     unsafe {
+        let mut handler: libc::sigaction = std::mem::zeroed();
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(signal, &default, &mut handler);
         let mut this: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut this);
         libc::sigaddset(&mut this, signal);
-        libc::signal(signal, libc::SIG_DFL);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &this, ptr::null_mut());
         libc::raise(signal);
+        libc::sigaction(signal, &handler, ptr::null_mut());
     }
 }
 
